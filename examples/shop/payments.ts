@@ -1,0 +1,37 @@
+import { createServer, type Server } from 'node:http'
+import type { Workload } from 'countersign'
+import { callOf, guard } from 'countersign/koa'
+import { definePolicy } from 'countersign/policy'
+import Koa from 'koa'
+import bodyParser from 'koa-bodyparser'
+
+export interface Charge {
+  readonly by: string
+  readonly amount: number
+}
+
+/** The payments service, on Koa: charges come sealed or not at all. */
+export function paymentsServer(workload: Workload): { server: Server; charges: Charge[] } {
+  const charges: Charge[] = []
+  const app = new Koa()
+  const policy = definePolicy({
+    version: 1,
+    rules: [
+      {
+        id: 'orders-may-charge',
+        effect: 'allow',
+        from: ['spiffe://shop.internal/orders'],
+        to: ['POST /charges'],
+        when: { sealed: true },
+      },
+    ],
+  })
+  app.use(guard(workload, { policy }) as unknown as Koa.Middleware)
+  app.use(bodyParser())
+  app.use((ctx) => {
+    const { amount } = (ctx.request as unknown as { body: { amount: number } }).body
+    charges.push({ by: callOf(ctx).peer.id, amount })
+    ctx.body = { receipt: `receipt-${charges.length}` }
+  })
+  return { server: createServer(app.callback()), charges }
+}

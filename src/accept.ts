@@ -1,0 +1,2 @@
+export type { Authenticator, Established, Evidence } from './peer/authenticator.ts'
+export { type WorkloadProofName, workloadProof } from './peer/workload-proof.ts'

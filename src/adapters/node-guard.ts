@@ -1,0 +1,95 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { CountersignError } from '../core/errors.ts'
+import { admit, isAbort } from '../flow/admit.ts'
+import { answerHandled, answerSelf } from '../flow/answer.ts'
+import { runInCall } from '../flow/call-context.ts'
+import type { HttpAnswer } from '../flow/http-answer.ts'
+import type { Admitted } from '../flow/inbound/admission.ts'
+import type { GuardSettings } from '../flow/inbound/guard-options.ts'
+import type { Arrival } from '../flow/inbound/stages.ts'
+import { recordCallee } from '../flow/trail.ts'
+import { bindCall, boundCall } from './call-of.ts'
+import { judgeAgain } from './judge-again.ts'
+import { announcesBody, readBody, replaceFields, replayBody, requestOf, wasBodyRead } from './node-request.ts'
+import { captureAnswer, sendNow } from './node-response.ts'
+
+/** One exchange as a Node framework hands it over. */
+export interface NodeExchange {
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+  /** Where the guard is mounted, empty at the root. */
+  readonly mountPath: string
+}
+
+/** Runs a guard over one exchange: the handler runs within its call, or the guard has answered. */
+export async function guardNode<T>(
+  guard: GuardSettings,
+  exchange: NodeExchange,
+  next: () => T,
+): Promise<T | undefined> {
+  const { req, res } = exchange
+  const known = boundCall(req)
+  if (known !== undefined) {
+    const refusal = await judgeAgain(guard, known, { method: req.method ?? '', target: requestOf(req).target })
+    if (refusal === undefined) return next()
+    respond(res, refusal)
+    return undefined
+  }
+  // Condition: a request whose body somebody read before the guard is refused by name.
+  if (wasBodyRead(req)) {
+    throw new CountersignError('body-read-before-guard', { detail: { fix: 'mount the guard before body parsers' } })
+  }
+  const admitted = await admitNode(guard, exchange)
+  return admitted === undefined ? undefined : runInCall(admitted.call, next)
+}
+
+/** Answers through the framework's own response: behind a guard that is where it gets signed. */
+export function respond(res: ServerResponse, answer: HttpAnswer): void {
+  res.statusCode = answer.status
+  for (const name of answer.fields.names()) res.setHeader(name, [...answer.fields.all(name)])
+  res.end(answer.body)
+}
+
+async function admitNode(guard: GuardSettings, exchange: NodeExchange): Promise<Admitted | undefined> {
+  const { req, res } = exchange
+  try {
+    const admission = await admit(guard, arrivalOf(exchange))
+    if (admission.kind === 'answered') {
+      sendNow(res, await answerSelf(guard, admission))
+      return undefined
+    }
+    handOver(guard, exchange, admission)
+    return admission
+  } catch (cause) {
+    if (!isAbort(cause)) throw cause
+    req.destroy()
+    return undefined
+  }
+}
+
+function handOver(guard: GuardSettings, exchange: NodeExchange, admission: Admitted): void {
+  const { req, res } = exchange
+  const { stage, call } = admission
+  replaceFields(req, stage.fields)
+  if (stage.arrival.announcesBody || stage.body !== undefined) replayBody(req, stage.body)
+  bindCall(req, call)
+  captureAnswer(res, {
+    maxBytes: guard.maxBodyBytes,
+    finish: (handled) => answerHandled(guard, stage, 'tooLarge' in handled ? 'too-large' : handled),
+    onAborted: () => {
+      const error = new CountersignError('transport-failed', { detail: { step: 'answer' } })
+      recordCallee(guard, { stage, answer: undefined, effect: 'allow', error })
+    },
+  })
+}
+
+function arrivalOf({ req, mountPath }: NodeExchange): Arrival {
+  const address = req.socket.remoteAddress
+  return {
+    request: requestOf(req),
+    mountPath,
+    announcesBody: announcesBody(req),
+    readBody: (maxBytes) => readBody(req, { maxBytes }),
+    ...(address === undefined ? {} : { address }),
+  }
+}

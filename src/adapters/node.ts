@@ -1,0 +1,33 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { randomUuid } from '../core/random.ts'
+import { checkGuardOptions, type GuardOptions, guardSettings } from '../flow/inbound/guard-options.ts'
+import { problemOf } from '../flow/problem.ts'
+import { engineOf, type Workload } from '../flow/workload.ts'
+import { guardNode, respond } from './node-guard.ts'
+
+/** A request listener of `node:http` and `node:https`. */
+export type NodeHandler = (req: IncomingMessage, res: ServerResponse) => unknown
+
+/**
+ * Guards a listener of `node:http` or `node:https`. It proves and leaves open what the Express guard does. A handler
+ * that throws or rejects is answered with a signed 500, if it had not begun to answer.
+ *
+ * @throws `option-invalid` naming option and fix
+ * @example
+ * createServer(guard(ledger, { policy }, (req, res) => res.end(callOf(req).peer.id))).listen(8080)
+ */
+export function guard(
+  workload: Workload,
+  options: GuardOptions,
+  handler: NodeHandler,
+): (req: IncomingMessage, res: ServerResponse) => void {
+  const settings = guardSettings(engineOf(workload), checkGuardOptions(options))
+  return (req, res) => {
+    guardNode(settings, { req, res, mountPath: '' }, () => handler(req, res)).catch(() => fail(res))
+  }
+}
+
+function fail(res: ServerResponse): void {
+  if (res.headersSent) res.destroy()
+  else respond(res, problemOf('handler-failed', randomUuid()))
+}

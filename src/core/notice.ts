@@ -1,0 +1,17 @@
+import type { ErrorDetail } from './errors.ts'
+
+/** What happens to a running workload besides its calls. */
+export type NoticeType =
+  | 'workload.started'
+  | 'workload.closed'
+  | 'credentials.renewed'
+  | 'credentials.changed'
+  | 'credentials.rejected'
+  | 'trust.changed'
+  | 'trust.rejected'
+  | 'policy.changed'
+  | 'policy.rejected'
+  | 'dangerous.used'
+
+/** How a part of the engine tells the audit trail what happened to it, without knowing the trail. */
+export type Report = (type: NoticeType, detail?: ErrorDetail) => void

@@ -1,0 +1,174 @@
+import {
+  createCipheriv,
+  createDecipheriv,
+  createECDH,
+  createHash,
+  createHmac,
+  createPrivateKey,
+  createPublicKey,
+  createSecretKey,
+  diffieHellman,
+  generateKeyPairSync,
+  type KeyObject,
+  sign as signWith,
+  verify as verifyWith,
+} from 'node:crypto'
+import { toBase64url } from '../core/base64url.ts'
+import { type Bytes, equalBytes } from '../core/bytes.ts'
+import { isSoundPoint } from './ed25519-strict.ts'
+import { coordinate, isPoint, keyInvalid, pointOf, privateMembers, publicMembers } from './members.ts'
+import type { AeadKey, AgreementKey, Handle, Jwk, MacKey, Primitives, SigningKey, VerifyingKey } from './primitives.ts'
+import type { Curve, SignatureSuite } from './suites.ts'
+
+const TAG_BYTES = 16
+const NONCE_BYTES = 12
+
+interface Held {
+  readonly key: KeyObject
+  readonly suite?: SignatureSuite
+  readonly curve?: Curve
+}
+
+// A handle is opaque to everybody else: the one place where it is made and the one where it is read.
+const seal = <Name extends string>(held: Held) => held as unknown as Handle<Name>
+const look = (handle: Handle<string>) => handle as unknown as Held
+
+/** A view without copying: node's Buffers come from ArrayBuffers of their own or of the pool. */
+function own(buffer: Buffer): Bytes {
+  return new Uint8Array(buffer.buffer as ArrayBuffer, buffer.byteOffset, buffer.length)
+}
+
+function importKey<T>(create: () => T): T {
+  try {
+    return create()
+  } catch {
+    // The cause may quote the key.
+    throw keyInvalid('the key material is not valid for its type')
+  }
+}
+
+/** The public point that belongs to a private key. Of an EC key node would only repeat what the JWK says. */
+function derivedPoint(crv: string, d: string, key: KeyObject): Bytes {
+  if (crv !== 'P-256') return pointOf(createPublicKey(key).export({ format: 'jwk' }))
+  const pair = createECDH('prime256v1')
+  pair.setPrivateKey(coordinate(d))
+  return own(pair.getPublicKey())
+}
+
+function privateKeyOf(crv: Curve | SignatureSuite['crv'], jwk: Jwk): KeyObject {
+  const members = privateMembers(crv, jwk)
+  const key = importKey(() => createPrivateKey({ format: 'jwk', key: { ...members } }))
+  const point = importKey(() => derivedPoint(crv, members.d, key))
+  // Condition: a private key whose public half is another key's is refused.
+  if (!equalBytes(point, pointOf(members))) throw keyInvalid('the public half is another key’s')
+  return key
+}
+
+function publicKeyOf(suite: SignatureSuite, jwk: Jwk): KeyObject {
+  const members = publicMembers(suite.crv, jwk)
+  if (suite.name === 'Ed25519' && !isSoundPoint(pointOf(members))) {
+    throw keyInvalid('the key material is not valid for its type')
+  }
+  return importKey(() => createPublicKey({ format: 'jwk', key: { ...members } }))
+}
+
+function pointKey(curve: Curve, point: Uint8Array): KeyObject | undefined {
+  if (!isPoint(curve, point)) return undefined
+  const members =
+    curve === 'P-256'
+      ? { kty: 'EC', crv: curve, x: toBase64url(point.subarray(1, 33)), y: toBase64url(point.subarray(33)) }
+      : { kty: 'OKP', crv: curve, x: toBase64url(point) }
+  try {
+    return createPublicKey({ format: 'jwk', key: members })
+  } catch {
+    return undefined
+  }
+}
+
+/** `node:crypto`, synchronous: a small operation costs a few microseconds instead of a turn of the thread pool. */
+export const primitives: Primitives = Object.freeze({
+  name: 'node' as const,
+
+  digest(hash: 'SHA-256' | 'SHA-512', data: Uint8Array): Bytes {
+    return own(
+      createHash(hash === 'SHA-256' ? 'sha256' : 'sha512')
+        .update(data)
+        .digest(),
+    )
+  },
+
+  macKey: (raw: Uint8Array): MacKey => seal({ key: createSecretKey(raw) }),
+
+  mac: (key: MacKey, data: Uint8Array): Bytes => own(createHmac('sha256', look(key).key).update(data).digest()),
+
+  aeadKey(raw: Uint8Array): AeadKey {
+    // Condition: an AES key of another size than 256 bits is refused.
+    if (raw.length !== 32) throw keyInvalid('give 32 bytes')
+    return seal({ key: createSecretKey(raw) })
+  },
+
+  encrypt(key: AeadKey, nonce: Uint8Array, plaintext: Uint8Array, aad: Uint8Array): Bytes {
+    // Condition: an AES-GCM nonce of another size than 96 bits is refused.
+    if (nonce.length !== NONCE_BYTES) throw keyInvalid('give a nonce of 12 bytes')
+    const cipher = createCipheriv('aes-256-gcm', look(key).key, nonce, { authTagLength: TAG_BYTES })
+    if (aad.length > 0) cipher.setAAD(aad)
+    return own(Buffer.concat([cipher.update(plaintext), cipher.final(), cipher.getAuthTag()]))
+  },
+
+  decrypt(key: AeadKey, nonce: Uint8Array, ciphertext: Uint8Array, aad: Uint8Array): Bytes | undefined {
+    if (nonce.length !== NONCE_BYTES) throw keyInvalid('give a nonce of 12 bytes')
+    if (ciphertext.length < TAG_BYTES) return undefined
+    const end = ciphertext.length - TAG_BYTES
+    const decipher = createDecipheriv('aes-256-gcm', look(key).key, nonce, { authTagLength: TAG_BYTES })
+    decipher.setAuthTag(ciphertext.subarray(end))
+    if (aad.length > 0) decipher.setAAD(aad)
+    const plaintext = decipher.update(ciphertext.subarray(0, end))
+    try {
+      decipher.final()
+    } catch {
+      return undefined
+    }
+    return own(plaintext)
+  },
+
+  signingKey: (suite: SignatureSuite, jwk: Jwk): SigningKey => seal({ key: privateKeyOf(suite.crv, jwk), suite }),
+
+  verifyingKey: (suite: SignatureSuite, jwk: Jwk): VerifyingKey => seal({ key: publicKeyOf(suite, jwk), suite }),
+
+  sign(key: SigningKey, data: Uint8Array): Bytes {
+    const held = look(key)
+    if (held.suite?.name === 'ES256') return own(signWith('sha256', data, { key: held.key, dsaEncoding: 'ieee-p1363' }))
+    return own(signWith(null, data, held.key))
+  },
+
+  verify(key: VerifyingKey, data: Uint8Array, signature: Uint8Array): boolean {
+    const held = look(key)
+    // Condition: a signature of another size than 64 bytes does not verify.
+    if (signature.length !== 64) return false
+    if (held.suite?.name === 'ES256') {
+      return verifyWith('sha256', data, { key: held.key, dsaEncoding: 'ieee-p1363' }, signature)
+    }
+    return verifyWith(null, data, held.key, signature)
+  },
+
+  agreementKey: (curve: Curve, jwk: Jwk): AgreementKey => seal({ key: privateKeyOf(curve, jwk), curve }),
+
+  generateAgreement(curve: Curve): { key: AgreementKey; jwk: Jwk; point: Bytes } {
+    const pair = curve === 'P-256' ? generateKeyPairSync('ec', { namedCurve: 'P-256' }) : generateKeyPairSync('x25519')
+    const jwk = pair.publicKey.export({ format: 'jwk' }) as Jwk
+    return { key: seal({ key: pair.privateKey, curve }), jwk, point: pointOf(jwk) }
+  },
+
+  agree(key: AgreementKey, point: Uint8Array): Bytes | undefined {
+    const { key: privateKey, curve = 'P-256' } = look(key)
+    const publicKey = pointKey(curve, point)
+    if (publicKey === undefined) return undefined
+    try {
+      const secret = own(diffieHellman({ privateKey, publicKey }))
+      // Condition: an all-zero X25519 secret is refused.
+      return curve === 'X25519' && equalBytes(secret, new Uint8Array(32)) ? undefined : secret
+    } catch {
+      return undefined
+    }
+  },
+})

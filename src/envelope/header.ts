@@ -1,0 +1,145 @@
+import { type Bytes, concat, equalBytes, fromUtf8 } from '../core/bytes.ts'
+import { MAGIC } from './magic.ts'
+import { type RecipientType, recipientTypeOf } from './recipient-type.ts'
+import { type Suite, suiteOf } from './suite.ts'
+import { unopened } from './unopened.ts'
+
+const START_BYTES = 8
+const RECIPIENT_HEAD_BYTES = 3
+const SALT_BYTES = 24
+const COMMITMENT_BYTES = 32
+const MAC_BYTES = 32
+const END_BYTES = SALT_BYTES + COMMITMENT_BYTES + MAC_BYTES
+const MAX_HEADER_BYTES = 16_384
+
+/** How many recipients an envelope has at most. */
+export const MAX_RECIPIENTS = 32
+
+/** A recipient as it stands in a header; of an unknown type nothing but the number is read. */
+export interface HeaderRecipient {
+  readonly typeId: number
+  readonly known?: { readonly type: RecipientType; readonly kid: string; readonly body: Uint8Array }
+}
+
+/** A header as it was parsed. Nothing in it is proven yet. */
+export interface Header {
+  readonly suite: Suite
+  readonly recipients: readonly HeaderRecipient[]
+  readonly salt: Uint8Array
+  readonly commitment: Uint8Array
+  readonly mac: Uint8Array
+  /** All that the MAC covers. */
+  readonly covered: Uint8Array
+  readonly bytes: number
+}
+
+/** A recipient to be written. */
+export interface WrappedKey {
+  readonly typeId: number
+  readonly kidField: Uint8Array
+  readonly body: Uint8Array
+}
+
+/** Writes a header up to its MAC. */
+export function encodeHeader(header: {
+  readonly suite: Suite
+  readonly recipients: readonly WrappedKey[]
+  readonly salt: Uint8Array
+  readonly commitment: Uint8Array
+}): Bytes {
+  const { suite, recipients, salt, commitment } = header
+  const parts = recipients.flatMap(({ typeId, kidField, body }) => {
+    const length = kidField.length + body.length
+    return [Uint8Array.of(typeId, length >> 8, length & 0xff), kidField, body]
+  })
+  return concat(MAGIC, Uint8Array.of(suite.id, 0, 0, recipients.length), ...parts, salt, commitment)
+}
+
+/** Reads a header within its bounds and refuses it at the first byte that is not as it has to be. */
+export function parseHeader(envelope: Uint8Array): Header {
+  const suite = parseStart(envelope)
+  const { recipients, end } = parseRecipients(envelope)
+  const saltEnd = end + SALT_BYTES
+  const commitmentEnd = saltEnd + COMMITMENT_BYTES
+  const bytes = end + END_BYTES
+  need(envelope, bytes)
+  return {
+    suite,
+    recipients,
+    salt: envelope.subarray(end, saltEnd),
+    commitment: envelope.subarray(saltEnd, commitmentEnd),
+    mac: envelope.subarray(commitmentEnd, bytes),
+    covered: envelope.subarray(0, commitmentEnd),
+    bytes,
+  }
+}
+
+function need(envelope: Uint8Array, end: number): void {
+  // Condition: an envelope that ends within its header is refused.
+  if (end > envelope.length) throw unopened('truncated')
+}
+
+function parseStart(envelope: Uint8Array): Suite {
+  need(envelope, MAGIC.length)
+  // Condition: an envelope with another magic is refused.
+  if (!equalBytes(envelope.subarray(0, MAGIC.length), MAGIC)) throw unopened('malformed')
+  need(envelope, START_BYTES)
+  const suite = suiteOf(envelope[4] as number)
+  // Condition: an envelope of an unknown suite is refused.
+  if (suite === undefined) throw unopened('unsupported')
+  // Condition: an envelope with a flag is refused.
+  if (envelope[5] !== 0) throw unopened('unsupported')
+  return suite
+}
+
+function u16(bytes: Uint8Array, at: number): number {
+  return ((bytes[at] as number) << 8) | (bytes[at + 1] as number)
+}
+
+function parseRecipients(envelope: Uint8Array): { recipients: HeaderRecipient[]; end: number } {
+  const count = u16(envelope, 6)
+  // Condition: an envelope without a recipient or with more than 32 is refused.
+  if (count < 1 || count > MAX_RECIPIENTS) throw unopened('malformed')
+  const recipients: HeaderRecipient[] = []
+  const seen = new Set<string>()
+  let at = START_BYTES
+  for (let i = 0; i < count; i++) {
+    need(envelope, at + RECIPIENT_HEAD_BYTES)
+    const start = at + RECIPIENT_HEAD_BYTES
+    const end = start + u16(envelope, at + 1)
+    // Condition: an envelope whose header is longer than 16,384 bytes is refused.
+    if (end + END_BYTES > MAX_HEADER_BYTES) throw unopened('malformed')
+    need(envelope, end)
+    const recipient = parseRecipient(envelope[at] as number, envelope.subarray(start, end))
+    recipients.push(recipient)
+    if (recipient.known !== undefined) checkUnique(seen, recipient.typeId, recipient.known.kid)
+    at = end
+  }
+  return { recipients, end: at }
+}
+
+function checkUnique(seen: Set<string>, typeId: number, kid: string): void {
+  const name = `${typeId} ${kid}`
+  // Condition: an envelope with two recipients of one type and key id is refused.
+  if (seen.has(name)) throw unopened('malformed')
+  seen.add(name)
+}
+
+function parseRecipient(typeId: number, content: Uint8Array): HeaderRecipient {
+  const type = recipientTypeOf(typeId)
+  if (type === undefined) return { typeId }
+  const kidBytes = content[0] ?? 0
+  // Condition: a recipient of another length than its type and key id demand is refused.
+  if (kidBytes < 1 || content.length !== 1 + kidBytes + type.bodyBytes) throw unopened('malformed')
+  const kid = parseKid(content.subarray(1, 1 + kidBytes))
+  return { typeId, known: { type, kid, body: content.subarray(1 + kidBytes) } }
+}
+
+function parseKid(bytes: Uint8Array): string {
+  try {
+    return fromUtf8(bytes)
+  } catch {
+    // Condition: a key id that is not UTF-8 is refused.
+    throw unopened('malformed')
+  }
+}

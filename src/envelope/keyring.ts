@@ -1,0 +1,125 @@
+import { isCountersignError } from '../core/errors.ts'
+import type { Jwk } from '../crypto/primitives.ts'
+import { hpkeKey } from './hpke-recipient.ts'
+import { checkUse, publicPoint, symmetricBytes } from './jwk.ts'
+import { kekRecipient } from './kek.ts'
+import { isBytes, keyInvalid, optionInvalid } from './misuse.ts'
+import type { RecipientType, Unwrapper } from './recipient-type.ts'
+import { type Recipient, standFor } from './recipients.ts'
+
+/** A key that opens: 32 bytes or a JWK of type `oct` for a symmetric one, else a private P-256 or X25519 JWK. */
+export type KeyringKey = Uint8Array | Jwk
+
+/**
+ * What a key that is not the primary does. `pending`: opens already, will be primary once every process has it.
+ * `open-only`: was primary, still opens. `disabled`: neither, for the time being. `destroyed`: neither, for good.
+ */
+export type KeyState = 'pending' | 'open-only' | 'disabled' | 'destroyed'
+
+/** A key of a keyring, with its state where it has one. Without one it opens. */
+export interface KeyringEntry {
+  readonly key: KeyringKey
+  readonly state?: KeyState
+}
+
+/** The keys of a keyring by their ids, and which of them is sealed to. */
+export interface KeyringOptions {
+  readonly primary: string
+  readonly keys: Readonly<Record<string, KeyringKey | KeyringEntry>>
+}
+
+/** A recipient that can also open: its primary is what is sealed to. */
+export interface Keyring extends Recipient {
+  /** The ids of the keys that open. */
+  readonly kids: readonly string[]
+}
+
+type Opening = ReadonlyMap<string, Unwrapper>
+
+const STATES: readonly unknown[] = ['pending', 'open-only', 'disabled', 'destroyed']
+const openings = new WeakMap<Keyring, Opening>()
+
+const nameOf = (typeId: number, kid: string) => `${typeId} ${kid}`
+
+/** The one key of a keyring with this type and id. */
+export function unwrapperOf(keyring: Keyring, type: RecipientType, kid: string): Unwrapper | undefined {
+  return openings.get(keyring)?.get(nameOf(type.id, kid))
+}
+
+/** Throws `option-invalid` for what is no keyring. */
+export function checkKeyring(keyring: Keyring): void {
+  // Condition: opening with what is no keyring is refused.
+  if (!openings.has(keyring)) throw optionInvalid('with', 'give what createKeyring() made')
+}
+
+function entryOf(given: KeyringKey | KeyringEntry): KeyringEntry {
+  // A JWK may have any member, one named "key" too; an entry has no type.
+  return isBytes(given) || !('key' in given) || 'kty' in given ? { key: given as KeyringKey } : (given as KeyringEntry)
+}
+
+function importKey(kid: string, key: KeyringKey, option: string): Unwrapper {
+  if (isBytes(key)) return kekRecipient(kid, symmetricBytes(key, option))
+  checkUse(key, option)
+  if (key.kty === 'oct') return kekRecipient(kid, symmetricBytes(key, option))
+  const point = publicPoint(key, option)
+  // Condition: a public key is refused in a keyring.
+  if (key.d === undefined) throw keyInvalid(option, 'give the private key')
+  try {
+    return hpkeKey(kid, key, point)
+  } catch (error) {
+    throw isCountersignError(error) ? keyInvalid(option, error.detail.fix ?? 'give a valid key') : error
+  }
+}
+
+function keyOf(kid: string, given: KeyringKey | KeyringEntry, isPrimary: boolean): Unwrapper | undefined {
+  const option = `keys.${kid}`
+  if (typeof given !== 'object' || given === null) throw keyInvalid(option, 'give 32 bytes or a JWK')
+  const { key, state } = entryOf(given)
+  // Condition: a key in an unknown state is refused.
+  if (state !== undefined && !STATES.includes(state))
+    throw optionInvalid(`${option}.state`, `write ${STATES.join(', ')}`)
+  // Condition: a primary key that has a state is refused.
+  if (isPrimary && state !== undefined) throw optionInvalid(`${option}.state`, 'the primary seals: it has no state')
+  // Condition: a disabled or destroyed key neither seals nor opens.
+  return state === 'disabled' || state === 'destroyed' ? undefined : importKey(kid, key, option)
+}
+
+/**
+ * Makes a keyring: a recipient to seal to that can also open. What is sealed to it is sealed to the primary; it opens
+ * by each key that is neither disabled nor destroyed, chosen by type and id alone and tried once. Rotation is data:
+ * add a key as `pending`, make it the primary once every process has it, leave the old one as `open-only` until
+ * nothing sealed to it is left.
+ *
+ * It does not say where an envelope comes from: whoever can seal to one of its keys has made it.
+ *
+ * @param options `primary`, one of the ids in `keys`; an id is 1 to 255 bytes in UTF-8. Keys are copied.
+ * @throws {CountersignError} `option-invalid`, `key-invalid` (the public half of a private key is compared at once
+ *   where the runtime can, else at the first use)
+ * @example
+ * const keyring = createKeyring({
+ *   primary: '2026-07',
+ *   keys: { '2026-07': crypto.getRandomValues(new Uint8Array(32)), '2026-01': { key: older, state: 'open-only' } },
+ * })
+ * @see SVE1 §10.3
+ */
+export function createKeyring(options: KeyringOptions): Keyring {
+  const { primary, keys } = options
+  if (typeof keys !== 'object' || keys === null) throw optionInvalid('keys', 'give a record of keys by their ids')
+  // Condition: a keyring whose primary is none of its keys is refused.
+  if (typeof primary !== 'string' || !Object.hasOwn(keys, primary)) {
+    throw optionInvalid('primary', 'name one of the keys')
+  }
+  const opening = new Map<string, Unwrapper>()
+  let sealing: Unwrapper | undefined
+  for (const [kid, given] of Object.entries(keys)) {
+    const isPrimary = kid === primary
+    const key = keyOf(kid, given, isPrimary)
+    if (key !== undefined) opening.set(nameOf(key.type.id, kid), key)
+    if (isPrimary) sealing = key
+  }
+  if (sealing === undefined) throw optionInvalid('primary', 'name one of the keys')
+  const kids = Object.freeze([...opening.values()].map(({ kid }) => kid))
+  const keyring = standFor(Object.freeze({ kid: primary, kids }), sealing)
+  openings.set(keyring, opening)
+  return keyring
+}

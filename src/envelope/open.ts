@@ -1,0 +1,79 @@
+import { primitives } from '#crypto'
+import { type Bytes, equalBytes } from '../core/bytes.ts'
+import type { MacKey } from '../crypto/primitives.ts'
+import { type ChunkKey, openChunks } from './chunks.ts'
+import { type EnvelopeContext, encodeContext } from './context.ts'
+import { contentKeys, headerMac } from './derive.ts'
+import { type Header, parseHeader } from './header.ts'
+import { checkKeyring, type Keyring, unwrapperOf } from './keyring.ts'
+import { checkBytes, optionInvalid } from './misuse.ts'
+import { unopened } from './unopened.ts'
+
+const MAX_PLAINTEXT_BYTES = 16 * 1024 * 1024
+
+/** By whom, and under which context. */
+export interface OpenOptions {
+  readonly with: Keyring
+  /** What the envelope was sealed under. Empty by default. */
+  readonly context?: EnvelopeContext
+  /** 16 MiB by default. */
+  readonly maxPlaintextBytes?: number
+}
+
+async function unwrapDataKey(header: Header, keyring: Keyring): Promise<MacKey> {
+  for (const { known } of header.recipients) {
+    const unwrapper = known && unwrapperOf(keyring, known.type, known.kid)
+    if (known === undefined || unwrapper === undefined) continue
+    const raw = await unwrapper.unwrap(known.body)
+    // Condition: a data key that does not unwrap is refused without a second attempt.
+    if (raw === undefined) throw unopened('unwrap-failed', known.kid)
+    const dataKey = await primitives.macKey(raw)
+    raw.fill(0)
+    return dataKey
+  }
+  // Condition: an envelope for nobody in the keyring is refused.
+  throw unopened('no-recipient', header.recipients.find(({ known }) => known)?.known?.kid)
+}
+
+async function chunkKeyOf(header: Header, dataKey: MacKey, context: Bytes | undefined): Promise<ChunkKey> {
+  const { suite, salt } = header
+  // Condition: a header whose MAC does not hold is refused.
+  if (!equalBytes(await headerMac(dataKey, header.covered), header.mac)) throw unopened('header-mac')
+  // Condition: opening under a context that has no encoding is refused as under any other.
+  if (context === undefined) throw unopened('commitment')
+  const { key, baseNonce, commitment } = await contentKeys(dataKey, { suite, salt, context })
+  // Condition: a commitment to another key or context is refused before a chunk is opened.
+  if (!equalBytes(commitment, header.commitment)) throw unopened('commitment')
+  const imported = await primitives.aeadKey(key)
+  key.fill(0)
+  return { key: imported, baseNonce, chunkBytes: suite.chunkBytes }
+}
+
+/**
+ * Opens an envelope and gives its plaintext as a whole, after its last chunk was verified.
+ *
+ * It proves that somebody who could seal to this keyring sealed exactly these bytes under exactly this context. It
+ * does not prove who that was, nor that the envelope is new.
+ *
+ * @param envelope all bytes of the envelope and no more
+ * @throws {CountersignError} `unopened` for whatever is wrong with the envelope, the keys or the context: one code for
+ *   every cause (which one is in `detail.step`, for the operator alone); `option-invalid` for arguments that no caller
+ *   may give; `key-invalid` where a key of the keyring turns out not to be usable
+ * @example
+ * const bytes = await open(envelope, { with: keyring, context: { tenant: 'acme', table: 'charges', id: '42' } })
+ * @see SVE1 §10.5
+ */
+export async function open(envelope: Uint8Array, options: OpenOptions): Promise<Bytes> {
+  const { with: keyring, maxPlaintextBytes = MAX_PLAINTEXT_BYTES } = options
+  checkBytes(envelope, 'envelope')
+  checkKeyring(keyring)
+  // Condition: a limit of plaintext that is no count of bytes is refused.
+  if (!Number.isSafeInteger(maxPlaintextBytes) || maxPlaintextBytes < 0) {
+    throw optionInvalid('maxPlaintextBytes', 'give a count of bytes')
+  }
+  const context = encodeContext(options.context ?? {})
+  const header = parseHeader(envelope)
+  const dataKey = await unwrapDataKey(header, keyring)
+  const chunkKey = await chunkKeyOf(header, dataKey, context)
+  return openChunks(chunkKey, envelope.subarray(header.bytes), maxPlaintextBytes)
+}

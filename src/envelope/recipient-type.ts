@@ -1,0 +1,56 @@
+import { type Bytes, concat, fromUtf8, utf8 } from '../core/bytes.ts'
+import type { Entropy } from './entropy.ts'
+import { keyInvalid } from './misuse.ts'
+
+/** A kind of recipient: its byte on the wire and the length of its body after the key id. */
+export interface RecipientType {
+  readonly id: number
+  readonly bodyBytes: number
+}
+
+/** How long a data key is once it is wrapped: 32 bytes and a tag. */
+export const WRAPPED_BYTES = 48
+
+export const KEK: RecipientType = Object.freeze({ id: 0x01, bodyBytes: 24 + WRAPPED_BYTES })
+export const HPKE_P256: RecipientType = Object.freeze({ id: 0x10, bodyBytes: 65 + WRAPPED_BYTES })
+export const HPKE_X25519: RecipientType = Object.freeze({ id: 0x11, bodyBytes: 32 + WRAPPED_BYTES })
+
+const types: ReadonlyMap<number, RecipientType> = new Map(
+  [KEK, HPKE_P256, HPKE_X25519].map((type) => [type.id, type] as const),
+)
+
+/** The type a header names, or undefined for one that this version passes over. */
+export function recipientTypeOf(id: number): RecipientType | undefined {
+  return types.get(id)
+}
+
+/** Wraps data keys for one recipient. */
+export interface Wrapper {
+  readonly type: RecipientType
+  readonly kid: string
+  /** The key id after its length, as it begins the recipient's body. */
+  readonly kidField: Bytes
+  /** What stands in the recipient's body after the key id. */
+  wrap(dataKey: Uint8Array, entropy: Entropy): Promise<Bytes>
+}
+
+/** Wraps data keys for one recipient and takes them out again. */
+export interface Unwrapper extends Wrapper {
+  /** The data key, or undefined where it does not unwrap, for whatever reason. */
+  unwrap(body: Uint8Array): Promise<Bytes | undefined>
+}
+
+/** A key id after its length. */
+export function encodeKid(kid: string): Bytes {
+  const bytes = utf8(kid)
+  // Condition: a key id that is not of 1 to 255 bytes is refused.
+  if (bytes.length < 1 || bytes.length > 255 || fromUtf8(bytes) !== kid) {
+    throw keyInvalid('kid', 'give a key id of 1 to 255 bytes in UTF-8')
+  }
+  return concat(Uint8Array.of(bytes.length), bytes)
+}
+
+/** What a wrapping is bound to: its kind and its key id. */
+export function wrapInfo(label: string, kidField: Uint8Array): Bytes {
+  return concat(utf8(`${label}\0`), kidField)
+}

@@ -1,0 +1,117 @@
+import { platform } from '#platform'
+import { CountersignError, isCountersignError } from '../core/errors.ts'
+import { randomUuid } from '../core/random.ts'
+import { anonymous } from '../identity/peer.ts'
+import type { Call } from './call-context.ts'
+import type { Admission, Answered } from './inbound/admission.ts'
+import { authenticate } from './inbound/authenticate.ts'
+import { authorize } from './inbound/authorize.ts'
+import { claim } from './inbound/claim.ts'
+import type { GuardSettings } from './inbound/guard-options.ts'
+import { open } from './inbound/open.ts'
+import { ownRoute } from './inbound/own-routes.ts'
+import { parse } from './inbound/parse.ts'
+import { read } from './inbound/read.ts'
+import type { Arrival, Authenticated, Authorized, Claimed, Opened, Parsed, Reached, Read } from './inbound/stages.ts'
+import { problemOf } from './problem.ts'
+import { recordCallee } from './trail.ts'
+
+/**
+ * Judges a request, step by step: size, syntax, token, signature, audience, claim, policy, body and digest, open. Each
+ * step adds what it has proven; the first that fails ends it. The body of a stranger is never read.
+ */
+export async function admit(guard: GuardSettings, arrival: Arrival): Promise<Admission> {
+  const early = { callId: randomUuid() }
+  const startedAt = platform.monotonicMs()
+  let reached: Reached | undefined
+  try {
+    guard.engine.assertOpen()
+    const parsed = parse(guard, arrival, early)
+    reached = parsed
+    const claimed = await prove(guard, parsed, (stage) => {
+      reached = stage
+    })
+    const own = await ownRoute(guard, claimed)
+    if (own !== undefined) return answered({ arrival, stage: claimed, response: own })
+    const authorized = await authorize(guard, claimed)
+    reached = authorized
+    const body = await lenientRead(guard, authorized)
+    reached = body
+    const stage = await open(guard, body)
+    return { kind: 'admitted', stage, call: callOf(stage) }
+  } catch (cause) {
+    if (isAbort(cause)) {
+      const error = new CountersignError('transport-failed', { cause, detail: { step: 'body' } })
+      recordCallee(guard, {
+        stage: reached,
+        answer: undefined,
+        effect: 'deny',
+        error,
+        arrival,
+        callId: early.callId,
+        startedAt,
+      })
+      throw cause
+    }
+    const error = isCountersignError(cause) ? cause : new CountersignError('request-malformed', { cause })
+    const response = problemOf(error.code, early.callId)
+    return { kind: 'answered', arrival, stage: reached, callId: early.callId, startedAt, response, error }
+  }
+}
+
+function answered(given: { arrival: Arrival; stage: Claimed; response: Answered['response'] }): Answered {
+  const { arrival, stage, response } = given
+  const { callId, startedAt } = stage
+  return { kind: 'answered', arrival, stage, callId, startedAt, response, error: undefined }
+}
+
+/** Authenticates and claims; where the guard only observes, what fails is written down and the caller stays anonymous. */
+async function prove(guard: GuardSettings, parsed: Parsed, mark: (stage: Reached) => void): Promise<Claimed> {
+  try {
+    const authenticated = await authenticate(guard, parsed)
+    mark(authenticated)
+    // Condition: a call whose answer could not be signed is refused before its proof is claimed.
+    await guard.engine.credentials.current()
+    return await claim(guard, authenticated)
+  } catch (cause) {
+    if (guard.mode !== 'observe' || !isCountersignError(cause)) throw cause
+    const unproven: Authenticated = { ...parsed, peer: anonymous, token: undefined, observed: cause.code }
+    mark(unproven)
+    return { ...unproven, once: true }
+  }
+}
+
+async function lenientRead(guard: GuardSettings, call: Authorized): Promise<Read> {
+  let bytes: Read['bytes']
+  const arrival: Arrival = {
+    ...call.arrival,
+    async readBody(maxBytes) {
+      const found = await call.arrival.readBody(maxBytes)
+      if (found !== 'too-large') bytes = found
+      return found
+    },
+  }
+  try {
+    return await read(guard, { ...call, arrival })
+  } catch (cause) {
+    const isLenient = guard.mode === 'observe' && isCountersignError(cause) && cause.code !== 'body-too-large'
+    if (!isLenient) throw cause
+    return { ...call, observed: call.observed ?? cause.code, bytes }
+  }
+}
+
+function callOf(stage: Opened): Call {
+  const traceparent = stage.request.fields.get('traceparent')
+  return Object.freeze({
+    id: stage.callId,
+    peer: stage.peer,
+    decision: stage.decision,
+    sealed: stage.sealAnswer,
+    ...(traceparent === undefined ? {} : { traceparent }),
+  })
+}
+
+/** The other end went away while its body was read: there is nobody to answer. */
+export function isAbort(cause: unknown): boolean {
+  return cause instanceof Error && cause.name === 'AbortError'
+}

@@ -1,0 +1,152 @@
+import type { Bytes } from '../core/bytes.ts'
+import { nowSeconds } from '../core/clock.ts'
+import { CountersignError, isCountersignError } from '../core/errors.ts'
+import { Fields } from '../core/message.ts'
+import { randomNonce } from '../core/random.ts'
+import { answerContext } from '../envelope/http-context.ts'
+import { recipient } from '../envelope/recipients.ts'
+import { seal } from '../envelope/seal.ts'
+import { contentDigest } from '../signature/content-digest.ts'
+import type { Proof } from '../signature/proof.ts'
+import { WIMSE_TAG } from '../signature/proof-parameters.ts'
+import { signAnswer } from '../signature/sign-proof.ts'
+import { sealedFields } from './envelope-field.ts'
+import type { HttpAnswer } from './http-answer.ts'
+import type { Answered } from './inbound/admission.ts'
+import type { GuardSettings } from './inbound/guard-options.ts'
+import type { Opened, Reached } from './inbound/stages.ts'
+import { problemOf } from './problem.ts'
+import { salvageProof } from './salvage-proof.ts'
+import { sealKeyOf } from './seal-key.ts'
+import { recordCallee } from './trail.ts'
+
+const LIFETIME_SECONDS = 60
+const OWN_FIELDS = new Set([
+  'signature',
+  'signature-input',
+  'workload-identity-token',
+  'content-digest',
+  'content-envelope',
+  'cache-control',
+])
+
+/** What a handler answered, that it was too much to sign, or that it failed. */
+export type HandlerAnswer = HttpAnswer | 'too-large' | 'failed'
+
+/** Seals and signs what a handler answered, and writes the call down. What cannot be signed as a whole does not leave. */
+export async function answerHandled(guard: GuardSettings, stage: Opened, handled: HandlerAnswer): Promise<HttpAnswer> {
+  const given = typeof handled === 'string' ? failureOf(handled) : await sealIfDue(guard, stage, handled)
+  const failure = isCountersignError(given) ? given : undefined
+  const response = isCountersignError(given) ? problemOf(given.code, stage.callId) : given
+  const signed = await signIfAsked(guard, stage, response)
+  recordCallee(guard, { stage, answer: signed, error: failure, effect: 'allow' })
+  return signed
+}
+
+/** Signs what the guard answers itself: always as in proof 1, for strangers only within their ration. */
+export async function answerSelf(guard: GuardSettings, answered: Answered): Promise<HttpAnswer> {
+  const { stage, error, arrival } = answered
+  const isProven = stage?.token !== undefined
+  const signed = isProven ? await signIfAsked(guard, stage, answered.response) : await signForStranger(guard, answered)
+  const effect = error === undefined ? 'allow' : 'deny'
+  const { callId, startedAt } = answered
+  recordCallee(guard, { stage, answer: signed, error, effect, arrival, callId, startedAt })
+  return signed
+}
+
+function failureOf(handled: 'too-large' | 'failed'): CountersignError {
+  // Condition: an answer that is too large to be signed as a whole does not leave.
+  return handled === 'too-large'
+    ? unsignable('size')
+    : new CountersignError('handler-failed', { detail: { step: 'handler' } })
+}
+
+function unsignable(step: string): CountersignError {
+  return new CountersignError('answer-unsignable', { detail: { step } })
+}
+
+async function sealIfDue(
+  guard: GuardSettings,
+  stage: Opened,
+  given: HttpAnswer,
+): Promise<HttpAnswer | CountersignError> {
+  if (!stage.sealAnswer || stage.proof === undefined || given.body === undefined || given.body.length === 0)
+    return given
+  // Condition: an answer with a content coding is not sealed but refused.
+  if (given.fields.has('content-encoding')) return unsignable('content-encoding')
+  const key = sealKeyOf(guard.engine, stage.peer.id, stage.token)
+  // Condition: an answer that has to be sealed and cannot be does not leave.
+  if (key === undefined) return unsignable('seal-key')
+  const contentType = given.fields.get('content-type') ?? ''
+  const context = answerContext({
+    method: stage.request.method,
+    target: stage.target.target,
+    sender: guard.engine.id,
+    receiver: stage.peer.id,
+    contentType,
+    callName: stage.proof.parameters.nonce,
+    status: given.status,
+  })
+  const body = await seal(given.body, { to: recipient(key), context })
+  return { status: given.status, fields: given.fields.with(sealedFields(contentType)), body }
+}
+
+async function signIfAsked(guard: GuardSettings, stage: Reached, given: HttpAnswer): Promise<HttpAnswer> {
+  const { proof } = stage
+  if (proof === undefined || stage.token === undefined) return unsigned(given)
+  return sign(guard, { proof, stage, given })
+}
+
+async function signForStranger(guard: GuardSettings, answered: Answered): Promise<HttpAnswer> {
+  const { arrival, response } = answered
+  const proof = answered.stage?.proof ?? salvageProof(arrival.request.fields)
+  if (proof?.parameters.signResponse !== true) return unsigned(response)
+  if (!guard.engine.unproven.take(arrival.address ?? '')) return unsigned(response)
+  try {
+    const stage = { request: answered.stage?.request ?? arrival.request }
+    return await sign(guard, { proof, stage, given: response })
+  } catch {
+    // What the stranger wants covered is not there: there is nothing to bind an answer to.
+    return unsigned(response)
+  }
+}
+
+function unsigned(given: HttpAnswer): HttpAnswer {
+  return { ...given, fields: given.fields.filter((name) => name === 'cache-control' || !OWN_FIELDS.has(name)) }
+}
+
+async function sign(
+  guard: GuardSettings,
+  what: { proof: Proof; stage: Pick<Reached, 'request'>; given: HttpAnswer },
+): Promise<HttpAnswer> {
+  const { engine } = guard
+  const { proof, stage, given } = what
+  const credential = await engine.credentials.current()
+  const created = nowSeconds(engine.clock)
+  const sealedEnvelope = given.fields.get('content-envelope')
+  const raw = [...given.fields.filter((name) => !OWN_FIELDS.has(name)).raw]
+  raw.push('Cache-Control', 'no-store, no-transform', 'Workload-Identity-Token', credential.token)
+  if (sealedEnvelope !== undefined) raw.push('Content-Envelope', sealedEnvelope)
+  const digest = await digestOf(given.body)
+  if (digest !== undefined) raw.push('Content-Digest', digest)
+  const response = { status: given.status, fields: new Fields(raw) }
+  const { fields } = await signAnswer({
+    response,
+    request: stage.request,
+    requestProof: proof,
+    parameters: {
+      created,
+      expires: created + LIFETIME_SECONDS,
+      nonce: randomNonce(),
+      tag: WIMSE_TAG,
+      signResponse: false,
+      requestNonce: proof.parameters.nonce,
+    },
+    signingKey: credential.signingKey,
+  })
+  return { status: given.status, fields: response.fields.with(fields), body: given.body }
+}
+
+async function digestOf(body: Bytes | undefined): Promise<string | undefined> {
+  return body === undefined || body.length === 0 ? undefined : await contentDigest(body)
+}

@@ -1,0 +1,72 @@
+import { CountersignError, isCountersignError } from '../../core/errors.ts'
+import { anonymous } from '../../identity/peer.ts'
+import type { Decision } from '../../policy/decision.ts'
+import { ACCEPT_ENVELOPE } from '../envelope-field.ts'
+import { sealKeyOf } from '../seal-key.ts'
+import type { GuardSettings } from './guard-options.ts'
+import type { Authorized, Claimed } from './stages.ts'
+
+/** Asks the policy. Deny by default; what only lacks sealing is told so. */
+export async function authorize(guard: GuardSettings, call: Claimed): Promise<Authorized> {
+  if (isExempt(guard, call)) return { ...call, decision: Object.freeze({ effect: 'allow' }), sealAnswer: false }
+  const { decision, sealAnswer } = await judge(guard, call)
+  if (decision.effect === 'allow') return { ...call, decision, sealAnswer }
+  const code = refusalOf(call, decision)
+  if (guard.mode === 'observe' && code !== 'encryption-required') {
+    return { ...call, observed: call.observed ?? code, decision: { ...decision, observed: true }, sealAnswer }
+  }
+  throw new CountersignError(code, {
+    detail: { step: 'policy', ...(decision.rule === undefined ? {} : { rule: decision.rule }) },
+  })
+}
+
+/** Whether this request needs no proof: GET and HEAD on a listed path, exactly as it arrived. */
+export function isExempt(guard: GuardSettings, call: Pick<Claimed, 'request' | 'target'>): boolean {
+  const { method } = call.request
+  return (method === 'GET' || method === 'HEAD') && guard.exempt.has(call.target.path)
+}
+
+function refusalOf(call: Claimed, decision: Decision): 'policy-denied' | 'proof-missing' | 'encryption-required' {
+  if (decision.code === 'encryption-required') return 'encryption-required'
+  // Condition: a caller who proved nothing is asked for a proof where the policy does not allow the anonymous.
+  return call.peer === anonymous ? 'proof-missing' : 'policy-denied'
+}
+
+async function judge(guard: GuardSettings, call: Claimed): Promise<{ decision: Decision; sealAnswer: boolean }> {
+  const { sealed } = call.announced
+  const answerable = sealKeyOf(guard.engine, call.peer.id, call.token) !== undefined
+  // Condition: a sealed request of a caller to whom the answer cannot be sealed is refused.
+  if (sealed && !answerable) throw encryptionRequired()
+  const asks = call.proof?.covers(ACCEPT_ENVELOPE) === true && answerable
+  const decision = await decide(guard, call, sealed)
+  const lacksSealing =
+    decision.code === 'encryption-required' || (decision.effect === 'allow' && guard.sealRequired && !sealed)
+  if (!lacksSealing) return { decision, sealAnswer: sealed || asks }
+  // Condition: a plaintext body is refused where sealing is demanded.
+  if (call.arrival.announcesBody || !answerable) throw encryptionRequired(decision.rule)
+  return { decision: await decide(guard, call, true), sealAnswer: true }
+}
+
+async function decide(guard: GuardSettings, call: Claimed, sealed: boolean): Promise<Decision> {
+  const { address } = call.arrival
+  const question = {
+    peer: call.peer,
+    method: call.request.method,
+    path: call.target.path,
+    sealed,
+    ...(address === undefined ? {} : { address }),
+  }
+  try {
+    return await guard.policy.decide(question)
+  } catch (cause) {
+    // Condition: a policy that fails to decide refuses the call.
+    if (isCountersignError(cause, 'policy-unavailable')) throw cause
+    throw new CountersignError('policy-unavailable', { cause, detail: { step: 'policy' } })
+  }
+}
+
+function encryptionRequired(rule?: string): CountersignError {
+  return new CountersignError('encryption-required', {
+    detail: { step: 'policy', ...(rule === undefined ? {} : { rule }) },
+  })
+}

@@ -1,0 +1,32 @@
+import { CountersignError } from '../../core/errors.ts'
+import { requestContext } from '../../envelope/http-context.ts'
+import { open as openEnvelope } from '../../envelope/open.ts'
+import { keyringOf } from '../keyring-of.ts'
+import { handlerFields } from './fields.ts'
+import type { GuardSettings } from './guard-options.ts'
+import type { Opened, Read } from './stages.ts'
+
+/** Opens a sealed body and prepares what the handler sees. */
+export async function open(guard: GuardSettings, call: Read): Promise<Opened> {
+  const body = call.announced.sealed ? await openBody(guard, call) : call.bytes
+  const { fields, dropped } = handlerFields(guard, call)
+  return { ...call, body, fields, droppedFields: dropped }
+}
+
+async function openBody(guard: GuardSettings, call: Read): Promise<Opened['body']> {
+  const { proof, bytes, target, request } = call
+  // Condition: a sealed body that no proof covers is refused.
+  if (proof === undefined || call.token === undefined || bytes === undefined) {
+    throw new CountersignError('unopened', { detail: { step: 'no-proof' } })
+  }
+  const context = requestContext({
+    method: request.method,
+    target: target.target,
+    sender: call.peer.id,
+    receiver: guard.engine.id,
+    contentType: call.announced.contentType,
+    callName: proof.parameters.nonce,
+  })
+  const keyring = keyringOf(guard.engine.credentials.sealKeys())
+  return openEnvelope(bytes, { with: keyring, context, maxPlaintextBytes: guard.maxBodyBytes })
+}

@@ -1,0 +1,47 @@
+import { platform } from '#platform'
+import { parseTarget } from '../../core/canonical.ts'
+import { CountersignError } from '../../core/errors.ts'
+import type { HttpRequest } from '../../core/message.ts'
+import { type Proof, readProof } from '../../signature/proof.ts'
+import { callIdOf } from '../call-id.ts'
+import { readAnnounced } from '../envelope-field.ts'
+import type { GuardSettings } from './guard-options.ts'
+import type { Arrival, Parsed } from './stages.ts'
+
+const METHOD = /^[A-Z][A-Z0-9-]{0,31}$/
+const MAX_FIELD_BYTES = 65_536
+
+/** Reads the head: cheap checks that need no key, in the order of their cost. */
+export function parse(guard: GuardSettings, arrival: Arrival, early: { callId: string }): Parsed {
+  const startedAt = platform.monotonicMs()
+  const request = withPrefix(arrival.request, guard.strippedPrefix)
+  checkSize(request)
+  // Condition: a method that is not an upper-case token is refused.
+  if (!METHOD.test(request.method)) throw new CountersignError('request-malformed', { detail: { step: 'method' } })
+  const target = parseTarget(request.target)
+  const proof = readProof(request.fields, 'request')
+  if (proof !== undefined) early.callId = callIdOf(proof.parameters.nonce)
+  checkUpgrade(guard, request, proof)
+  const announced = readAnnounced(request.fields)
+  return { arrival, request, callId: early.callId, startedAt, target, proof, announced }
+}
+
+function withPrefix(request: HttpRequest, prefix: string): HttpRequest {
+  return prefix === '' ? request : { ...request, target: prefix + request.target }
+}
+
+function checkSize(request: HttpRequest): void {
+  let bytes = 0
+  for (const part of request.fields.raw) bytes += part.length
+  // Condition: header fields of more than 64 KiB are refused.
+  if (bytes > MAX_FIELD_BYTES) throw new CountersignError('request-malformed', { detail: { step: 'size' } })
+}
+
+function checkUpgrade(guard: GuardSettings, request: HttpRequest, proof: Proof | undefined): void {
+  const upgrade = request.fields.get('upgrade')
+  if (upgrade === undefined) return
+  // Condition: an upgrade that is not covered by the signature and listed by the guard is refused.
+  if (!guard.upgrades.has(upgrade.toLowerCase()) || proof?.covers('upgrade') !== true) {
+    throw new CountersignError('upgrade-refused', { detail: { step: 'upgrade' } })
+  }
+}

@@ -1,0 +1,70 @@
+import type { Bytes } from '../../core/bytes.ts'
+import type { CanonicalTarget } from '../../core/canonical.ts'
+import type { Code } from '../../core/codes.ts'
+import type { MaybePromise } from '../../core/maybe-promise.ts'
+import type { Fields, HttpRequest } from '../../core/message.ts'
+import type { Peer } from '../../identity/peer.ts'
+import type { Decision } from '../../policy/decision.ts'
+import type { Proof } from '../../signature/proof.ts'
+import type { VerifiedToken } from '../../token/verify-wit.ts'
+
+/** A request at the door, as an adapter hands it over. Nothing is proven. */
+export interface Arrival {
+  readonly request: HttpRequest
+  /** The address of the other end of the connection. */
+  readonly address?: string
+  /** Where the guard is mounted: its own routes lie below. Empty at the root. */
+  readonly mountPath: string
+  /** Whether the head says that a body follows. */
+  readonly announcesBody: boolean
+  /** Reads the body, at most so many bytes. Called once, after policy, or never. */
+  readBody(maxBytes: number): MaybePromise<Bytes | 'too-large'>
+}
+
+/** The head could be read in exactly one way. */
+export interface Parsed {
+  readonly arrival: Arrival
+  readonly request: HttpRequest
+  readonly callId: string
+  /** Monotonic, for durations. */
+  readonly startedAt: number
+  readonly target: CanonicalTarget
+  readonly proof: Proof | undefined
+  /** The body, if any, says that it is sealed; its inner media type. */
+  readonly announced: { readonly sealed: boolean; readonly contentType: string }
+}
+
+/** Somebody has proven to be the sender, or nobody has and the peer is `anonymous`. */
+export interface Authenticated extends Parsed {
+  readonly peer: Peer
+  readonly token: VerifiedToken | undefined
+  /** What observing let pass so far. */
+  readonly observed: Code | undefined
+}
+
+/** This proof was not used before, and cannot be used again. */
+export interface Claimed extends Authenticated {
+  readonly once: true
+}
+
+/** The policy allows the call. */
+export interface Authorized extends Claimed {
+  readonly decision: Decision
+  /** The answer leaves sealed. */
+  readonly sealAnswer: boolean
+}
+
+/** The body is the one that was signed. */
+export interface Read extends Authorized {
+  readonly bytes: Bytes | undefined
+}
+
+/** What the handler may see. */
+export interface Opened extends Read {
+  readonly body: Bytes | undefined
+  readonly fields: Fields
+  readonly droppedFields: readonly string[]
+}
+
+/** How far a call came: what an audit event and an answer can be made from. */
+export type Reached = Parsed & Partial<Omit<Opened, keyof Parsed>>

@@ -1,0 +1,52 @@
+import { platform } from '#platform'
+import { fromUtf8 } from '../../core/bytes.ts'
+import { parseTarget } from '../../core/canonical.ts'
+import { isCountersignError } from '../../core/errors.ts'
+import { Fields } from '../../core/message.ts'
+import type { Engine } from '../engine.ts'
+import type { HttpAnswer } from '../http-answer.ts'
+import { DISCOVERY_PATH } from '../inbound/own-routes.ts'
+import type { Resolved } from './stages.ts'
+
+const REDISCOVER_MS = 300_000
+
+/** One attempt of a call: given, because the attempt that needs discovery is what discovery is made with. */
+export type Attempt = (engine: Engine, call: Resolved) => Promise<{ readonly answer: HttpAnswer }>
+
+/** Asks the peer what it speaks, at most once in five minutes. Its failure changes nothing: what must be sealed still must. */
+export async function discover(engine: Engine, call: Resolved, attempt: Attempt): Promise<void> {
+  const known = engine.peers.of(call.peer)
+  const now = platform.monotonicMs()
+  if (now < known.discoverAfterMs) return
+  known.discoverAfterMs = now + REDISCOVER_MS
+  try {
+    const { answer } = await attempt(engine, discoveryOf(call))
+    if (answer.status === 200 && saysSeal(answer)) known.demandsSeal = true
+  } catch (cause) {
+    if (!isCountersignError(cause)) throw cause
+  }
+}
+
+function discoveryOf(call: Resolved): Resolved {
+  const target = parseTarget(call.basePath + DISCOVERY_PATH)
+  return {
+    ...call,
+    url: new URL(target.target, call.url),
+    target,
+    method: 'GET',
+    fields: new Fields([]),
+    body: undefined,
+    redirect: 'manual',
+    options: { ...call.options, seal: 'never', mode: 'enforce' },
+  }
+}
+
+function saysSeal(answer: HttpAnswer): boolean {
+  if (answer.body === undefined || answer.body.length > 1024) return false
+  try {
+    const document: unknown = JSON.parse(fromUtf8(answer.body))
+    return document !== null && typeof document === 'object' && 'seal' in document && document.seal === true
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,53 @@
+import { CountersignError } from '../../core/errors.ts'
+import { answerContext } from '../../envelope/http-context.ts'
+import { open as openEnvelope } from '../../envelope/open.ts'
+import { isProofField, isUnproven } from '../../signature/coverage.ts'
+import type { Engine } from '../engine.ts'
+import { readAnnounced } from '../envelope-field.ts'
+import type { HttpAnswer } from '../http-answer.ts'
+import { keyringOf } from '../keyring-of.ts'
+import { PROBLEM_TYPE } from '../problem.ts'
+import type { Verified } from './stages.ts'
+
+const OURS = new Set(['workload-identity-token', 'content-digest', 'content-envelope', 'content-length'])
+
+/** Opens a sealed answer and leaves only what is proven of its header. */
+export async function open(engine: Engine, call: Verified): Promise<HttpAnswer> {
+  const { answer } = call
+  if (call.observed !== undefined) return answer
+  const announced = readAnnounced(answer.fields)
+  const body = announced.sealed ? await openBody(engine, call, announced.contentType) : answer.body
+  // Condition: a plain answer to a call that had to be sealed is refused, unless it is a problem.
+  if (call.wantsSealed && !announced.sealed && body !== undefined && announced.contentType !== PROBLEM_TYPE) {
+    throw new CountersignError('answer-plaintext', { detail: { step: 'open' } })
+  }
+  return { status: answer.status, fields: callerFields(call, announced), body }
+}
+
+async function openBody(engine: Engine, call: Verified, contentType: string): Promise<HttpAnswer['body']> {
+  const context = answerContext({
+    method: call.method,
+    target: call.target.target,
+    sender: call.peer,
+    receiver: engine.id,
+    contentType,
+    callName: call.nonce,
+    status: call.answer.status,
+  })
+  return openEnvelope(call.answer.body ?? new Uint8Array(0), {
+    with: keyringOf(engine.credentials.sealKeys()),
+    context,
+  })
+}
+
+function callerFields(call: Verified, announced: { sealed: boolean; contentType: string }): HttpAnswer['fields'] {
+  const proof = call.answerProof
+  const kept = call.answer.fields.filter((name) => {
+    if (isProofField(name) || OURS.has(name)) return false
+    // Condition: a field of an answer that no proof covers never reaches the caller.
+    return proof?.covers(name) === true || isUnproven(name)
+  })
+  if (!announced.sealed) return kept
+  const inner = announced.contentType
+  return inner === '' ? kept.filter((name) => name !== 'content-type') : kept.with({ 'content-type': inner })
+}

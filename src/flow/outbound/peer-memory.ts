@@ -1,0 +1,48 @@
+import type { Jwk } from '../../crypto/primitives.ts'
+
+/** What verified answers of a peer have taught this process. */
+export interface Known {
+  /** Added to our clock when signing for this peer: its clock, by its last answer. */
+  clockOffsetSeconds: number
+  /** The seal key of its newest verified token. */
+  sealKey: Jwk | undefined
+  /** It once asked for sealing: it gets no plain body from this process again. */
+  demandsSeal: boolean
+  /** Monotonic: when to ask again what it speaks. */
+  discoverAfterMs: number
+}
+
+/** One entry a peer, for peers this process calls: bounded by who is in its directory. */
+export interface PeerMemory {
+  of(peer: string): Known
+}
+
+const MAX_PEERS = 10_000
+
+/** Remembers peers; beyond the bound the oldest that never asked for sealing is forgotten first. */
+export function createPeerMemory(): PeerMemory {
+  const known = new Map<string, Known>()
+  return {
+    of(peer: string): Known {
+      const found = known.get(peer)
+      if (found !== undefined) return found
+      if (known.size >= MAX_PEERS) forgetOne(known)
+      const fresh: Known = {
+        clockOffsetSeconds: 0,
+        sealKey: undefined,
+        demandsSeal: false,
+        discoverAfterMs: Number.NEGATIVE_INFINITY,
+      }
+      known.set(peer, fresh)
+      return fresh
+    },
+  }
+}
+
+function forgetOne(known: Map<string, Known>): void {
+  for (const [peer, { demandsSeal }] of known) {
+    if (demandsSeal) continue
+    known.delete(peer)
+    return
+  }
+}

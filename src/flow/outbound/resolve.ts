@@ -1,0 +1,132 @@
+import { type Bytes, utf8 } from '../../core/bytes.ts'
+import { targetOf } from '../../core/canonical.ts'
+import { CountersignError } from '../../core/errors.ts'
+import { Fields } from '../../core/message.ts'
+import { currentCall } from '../call-context.ts'
+import type { CallOptions } from './call-options.ts'
+import type { Resolved } from './stages.ts'
+
+/** What `fetch` takes, and what this library adds to it. */
+export type SecureInit = RequestInit & { readonly countersign?: CallOptions }
+
+/** Whom a client calls, whatever the URL. */
+export interface Destination {
+  readonly peerAt: (url: URL) => string | undefined
+  readonly baseUrl: string | undefined
+}
+
+/** Fields the library writes itself: an application that sets one of them means something else. */
+const RESERVED = [
+  'signature',
+  'signature-input',
+  'workload-identity-token',
+  'workload-proof-token',
+  'content-digest',
+  'content-envelope',
+  'accept-envelope',
+]
+
+/** Reads what the application wants, in the terms of `fetch`, and finds out who has to answer. */
+export async function resolve(
+  destination: Destination,
+  wanted: { input: string | URL | Request; init: SecureInit | undefined; options: CallOptions },
+): Promise<Resolved> {
+  const { options } = wanted
+  const plain = await plainRequest(wanted.input, wanted.init, destination.baseUrl)
+  const { url } = plain
+  // Condition: a call to another scheme than http and https, or with credentials in its URL, is refused.
+  if (!/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '') {
+    throw new CountersignError('option-invalid', {
+      detail: { option: 'url', fix: 'give an http or https URL without credentials' },
+    })
+  }
+  const peer = destination.peerAt(url)
+  // Condition: a call to an origin that belongs to no known peer is refused.
+  if (peer === undefined) throw peerUnknown(url)
+  const reserved = RESERVED.find((name) => plain.fields.has(name))
+  // Condition: a call that sets a field the library writes itself is refused.
+  if (reserved !== undefined) {
+    throw new CountersignError('field-reserved', { detail: { option: `headers["${reserved}"]`, fix: 'leave it out' } })
+  }
+  return {
+    ...plain,
+    target: targetOf(url),
+    peer,
+    basePath: destination.baseUrl === undefined ? '' : new URL(destination.baseUrl).pathname.replace(/\/$/, ''),
+    options,
+    parent: options.call === undefined ? currentCall() : (options.call ?? undefined),
+  }
+}
+
+function peerUnknown(url: URL): CountersignError {
+  const fix = `name the workload behind ${url.origin} in the option "peers" or in "origins" of the trust bundle`
+  return new CountersignError('peer-unknown', { detail: { fix } })
+}
+
+type Plain = Pick<Resolved, 'url' | 'method' | 'fields' | 'body' | 'signal' | 'redirect'>
+
+async function plainRequest(
+  input: string | URL | Request,
+  init: SecureInit | undefined,
+  baseUrl: string | undefined,
+): Promise<Plain> {
+  const body = simpleBody(init?.body)
+  if (input instanceof Request || body === 'not-simple') return fromRequest(input, init, baseUrl)
+  const headers = new Headers(init?.headers)
+  if (body?.type !== undefined && !headers.has('content-type')) headers.set('content-type', body.type)
+  const method = normalMethod(init?.method ?? 'GET')
+  // Condition: a GET or HEAD with a body is refused, as fetch does.
+  if (body !== undefined && (method === 'GET' || method === 'HEAD'))
+    throw new TypeError('Request with GET/HEAD method cannot have body.')
+  return {
+    url: toUrl(input, baseUrl),
+    method,
+    fields: Fields.fromEntries(headers),
+    body: body?.bytes,
+    signal: init?.signal ?? undefined,
+    redirect: init?.redirect ?? 'manual',
+  }
+}
+
+function toUrl(input: string | URL, baseUrl: string | undefined): URL {
+  try {
+    return new URL(input, baseUrl)
+  } catch {
+    throw new CountersignError('option-invalid', {
+      detail: { option: 'url', fix: 'give an absolute URL, or a client with a baseUrl' },
+    })
+  }
+}
+
+/** Bodies that are bytes already; everything else goes through a Request, which knows the rest of fetch's rules. */
+function simpleBody(body: unknown): { bytes: Bytes; type?: string } | 'not-simple' | undefined {
+  if (body === undefined || body === null) return undefined
+  if (typeof body === 'string') return { bytes: utf8(body), type: 'text/plain;charset=UTF-8' }
+  if (body instanceof Uint8Array) return { bytes: new Uint8Array(body) }
+  return 'not-simple'
+}
+
+async function fromRequest(
+  input: string | URL | Request,
+  init: SecureInit | undefined,
+  baseUrl: string | undefined,
+): Promise<Plain> {
+  const base = input instanceof Request ? input : toUrl(input, baseUrl)
+  // Node demands `duplex` for streams; it is in no DOM type yet.
+  const request = new Request(base, { ...init, duplex: 'half' } as RequestInit)
+  const hasBody = request.body !== null
+  const isRedirectSet = init?.redirect !== undefined || (input instanceof Request && input.redirect !== 'follow')
+  return {
+    url: new URL(request.url),
+    method: normalMethod(request.method),
+    fields: Fields.fromEntries(request.headers),
+    body: hasBody ? new Uint8Array(await request.arrayBuffer()) : undefined,
+    signal: init?.signal ?? (input instanceof Request ? input.signal : undefined),
+    redirect: isRedirectSet ? request.redirect : 'manual',
+  }
+}
+
+function normalMethod(method: string): string {
+  const upper = method.toUpperCase()
+  return /^(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)$/.test(upper) ? upper : method
+}

@@ -1,0 +1,91 @@
+import { CountersignError } from '../../core/errors.ts'
+import { randomNonce } from '../../core/random.ts'
+import type { Jwk } from '../../crypto/primitives.ts'
+import { requestContext } from '../../envelope/http-context.ts'
+import { recipient } from '../../envelope/recipients.ts'
+import { seal as sealBytes } from '../../envelope/seal.ts'
+import type { Engine } from '../engine.ts'
+import { ACCEPT_ENVELOPE, sealedFields } from '../envelope-field.ts'
+import type { Resolved, Sealed } from './stages.ts'
+
+/** Asks a peer what it speaks: a call of its own, made before a first body where sealing was left open. */
+export type Discover = (call: Resolved) => Promise<void>
+
+/** Decides whether this attempt is sealed, and seals it under its name. Nothing that fails makes it less. */
+export async function seal(engine: Engine, call: Resolved, discover: Discover): Promise<Sealed> {
+  const nonce = randomNonce()
+  const isDue = await isSealingDue(engine, call, discover)
+  if (!isDue) return { ...call, nonce, sealed: false, wantsSealed: false, bytes: call.body, sealedFields: {} }
+  await assertOpener(engine)
+  const isEmpty = call.body === undefined || call.body.length === 0
+  if (isEmpty) {
+    return {
+      ...call,
+      nonce,
+      sealed: false,
+      wantsSealed: true,
+      bytes: undefined,
+      sealedFields: { [ACCEPT_ENVELOPE]: 'sve1' },
+    }
+  }
+  const key = await keyOf(engine, call, discover)
+  const contentType = call.fields.get('content-type') ?? ''
+  const context = requestContext({
+    method: call.method,
+    target: call.target.target,
+    sender: engine.id,
+    receiver: call.peer,
+    contentType,
+    callName: nonce,
+  })
+  const bytes = await sealBytes(call.body as Uint8Array, { to: recipient(key), context })
+  return { ...call, nonce, sealed: true, wantsSealed: true, bytes, sealedFields: sealedFields(contentType) }
+}
+
+async function isSealingDue(engine: Engine, call: Resolved, discover: Discover): Promise<boolean> {
+  const choice = call.options.seal ?? 'auto'
+  if (choice === 'always') return true
+  const isDemanded = () =>
+    engine.trust.current().sealKeysFor(call.peer).length > 0 || engine.peers.of(call.peer).demandsSeal
+  if (choice === 'never') {
+    // Condition: a peer that asked for sealing gets no plain body, even where a call says never.
+    if (isDemanded() && call.body !== undefined)
+      throw new CountersignError('encryption-required', { detail: { step: 'seal' } })
+    return false
+  }
+  if (isDemanded()) return true
+  // Condition: over plain http off loopback a call is sealed or not made.
+  if (call.url.protocol === 'http:' && !isLoopback(call.url.hostname)) return true
+  if (call.body === undefined) return false
+  await discover(call)
+  return isDemanded()
+}
+
+/** Only names and addresses that cannot leave the machine (RFC 6761 §6.3). */
+export function isLoopback(hostname: string): boolean {
+  return /^(localhost|.+\.localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\])$/.test(hostname)
+}
+
+async function assertOpener(engine: Engine): Promise<void> {
+  await engine.credentials.current()
+  // Condition: a sealed call by a workload that has no key to open the answer with is refused.
+  if (engine.credentials.sealKeys().length === 0) {
+    throw new CountersignError('credentials-invalid', {
+      detail: {
+        option: 'credentials',
+        fix: 'add a recipient key ("use": "enc") so that answers can be sealed to this workload',
+      },
+    })
+  }
+}
+
+async function keyOf(engine: Engine, call: Resolved, discover: Discover): Promise<Jwk> {
+  const find = () => engine.trust.current().sealKeysFor(call.peer)[0] ?? engine.peers.of(call.peer).sealKey
+  const known = find()
+  if (known !== undefined) return known
+  await discover(call)
+  const found = find()
+  // Condition: a call that has to be sealed to a peer without a seal key is refused.
+  if (found === undefined) throw new CountersignError('peer-cannot-open', { detail: { step: 'seal' } })
+  return found
+}

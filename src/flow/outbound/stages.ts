@@ -1,0 +1,55 @@
+import type { Bytes } from '../../core/bytes.ts'
+import type { CanonicalTarget } from '../../core/canonical.ts'
+import type { CountersignError } from '../../core/errors.ts'
+import type { Fields, HttpRequest } from '../../core/message.ts'
+import type { Peer } from '../../identity/peer.ts'
+import type { Proof } from '../../signature/proof.ts'
+import type { Call } from '../call-context.ts'
+import type { HttpAnswer } from '../http-answer.ts'
+import type { CallOptions } from './call-options.ts'
+
+/** A call as the application wants it, with the peer that has to answer. */
+export interface Resolved {
+  readonly url: URL
+  readonly target: CanonicalTarget
+  readonly method: string
+  readonly fields: Fields
+  readonly body: Bytes | undefined
+  readonly peer: string
+  /** Where the peer's own routes lie. */
+  readonly basePath: string
+  readonly signal: AbortSignal | undefined
+  readonly redirect: RequestRedirect
+  readonly options: CallOptions
+  /** The call this one continues. */
+  readonly parent: Call | undefined
+}
+
+/** What travels as the body, under the name of this attempt. */
+export interface Sealed extends Resolved {
+  readonly nonce: string
+  readonly sealed: boolean
+  /** The answer has to come sealed. */
+  readonly wantsSealed: boolean
+  readonly bytes: Bytes | undefined
+  readonly sealedFields: Readonly<Record<string, string>>
+}
+
+/** A request that proves who sends it, to whom, and what. */
+export interface Signed extends Sealed {
+  readonly request: HttpRequest
+  readonly proof: Proof
+}
+
+/** Something came back. Nothing of it is proven. */
+export interface Received extends Signed {
+  readonly answer: HttpAnswer
+}
+
+/** The answer comes from the peer, for this request, unchanged; or observing let it pass. */
+export interface Verified extends Received {
+  readonly from: Peer
+  /** Undefined where observing let an unproven answer pass. */
+  readonly answerProof: Proof | undefined
+  readonly observed: CountersignError | undefined
+}

@@ -1,0 +1,42 @@
+import { type Bytes, utf8 } from '../core/bytes.ts'
+import { type Code, codeEntry, problemKind } from '../core/codes.ts'
+import { Fields } from '../core/message.ts'
+
+/** The media type of refusals (RFC 9457). */
+export const PROBLEM_TYPE = 'application/problem+json'
+
+const PREFIX = 'urn:countersign:problem:'
+
+const titles: Readonly<Record<string, string>> = Object.freeze({
+  config: 'Misconfigured',
+  malformed: 'Malformed request',
+  unauthenticated: 'Not authenticated',
+  forbidden: 'Forbidden',
+  limited: 'Too many requests',
+  unopened: 'Sealed body could not be opened',
+  unavailable: 'Unavailable',
+  upstream: 'Upstream failure',
+  'encryption-required': 'Encryption required',
+  'session-unknown': 'Session unknown',
+})
+
+/** What a stranger is told of a refusal: the kind and the correlation id, the same bytes for every cause of one kind. */
+export function problemOf(code: Code, callId: string): { status: number; fields: Fields; body: Bytes } {
+  const kind = problemKind(code)
+  const { status } = codeEntry(code)
+  const document = { type: PREFIX + kind, title: titles[kind], status, instance: `urn:uuid:${callId}` }
+  return { status, fields: new Fields(['Content-Type', PROBLEM_TYPE]), body: utf8(JSON.stringify(document)) }
+}
+
+/** The problem kind of a verified answer, where it is one of ours. */
+export function readProblemKind(contentType: string | undefined, body: Uint8Array | undefined): string | undefined {
+  if (contentType !== PROBLEM_TYPE || body === undefined || body.length > 1024) return undefined
+  try {
+    const document: unknown = JSON.parse(new TextDecoder().decode(body))
+    if (document === null || typeof document !== 'object' || !('type' in document)) return undefined
+    const { type } = document
+    return typeof type === 'string' && type.startsWith(PREFIX) ? type.slice(PREFIX.length) : undefined
+  } catch {
+    return undefined
+  }
+}

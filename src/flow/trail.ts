@@ -1,0 +1,84 @@
+import { platform } from '#platform'
+import type { EventDraft } from '../audit/event.ts'
+import type { CountersignError } from '../core/errors.ts'
+import { anonymous } from '../identity/peer.ts'
+import type { HttpAnswer } from './http-answer.ts'
+import type { GuardSettings } from './inbound/guard-options.ts'
+import type { Arrival, Reached } from './inbound/stages.ts'
+
+type Draft = { -readonly [Name in keyof EventDraft]: EventDraft[Name] }
+
+/** Takes over what an error knows: step, digests, clock, keys, rule. */
+export function errorFields(error: CountersignError | undefined): Partial<EventDraft> {
+  if (error === undefined) return {}
+  const { detail } = error
+  const isDigest = error.code === 'digest-mismatch'
+  return {
+    code: error.code,
+    ...(detail.step === undefined ? {} : { step: detail.step }),
+    ...(detail.rule === undefined ? {} : { rule: detail.rule }),
+    ...(detail.keyId === undefined ? {} : { keyId: detail.keyId }),
+    ...(detail.clockDifferenceSeconds === undefined ? {} : { clockDifferenceSeconds: detail.clockDifferenceSeconds }),
+    ...(isDigest && detail.expected !== undefined ? { expectedDigest: detail.expected } : {}),
+    ...(isDigest && detail.received !== undefined ? { receivedDigest: detail.received } : {}),
+  }
+}
+
+/** What a callee's event is made from. */
+export interface CalleeRecord {
+  readonly stage: Reached | undefined
+  /** Undefined where the connection was gone before there was one. */
+  readonly answer: Pick<HttpAnswer, 'status' | 'body'> | undefined
+  readonly effect: 'allow' | 'deny'
+  readonly error: CountersignError | undefined
+  readonly arrival?: Arrival
+  readonly callId?: string
+  readonly startedAt?: number
+}
+
+/** Writes the one event of a call on the side that was called. */
+export function recordCallee(guard: GuardSettings, record: CalleeRecord): void {
+  const { stage, error, answer } = record
+  const arrival = stage?.arrival ?? record.arrival
+  const startedAt = stage?.startedAt ?? record.startedAt
+  const draft: Draft = {
+    type: 'call',
+    side: 'callee',
+    peer: anonymous.id,
+    effect: record.effect,
+    ...(stage === undefined ? {} : stageFields(stage)),
+    ...errorFields(error),
+  }
+  const callId = stage?.callId ?? record.callId
+  if (callId !== undefined) draft.callId = callId
+  if (arrival?.address !== undefined) draft.address = arrival.address
+  if (stage === undefined && arrival !== undefined) draft.method = arrival.request.method
+  if (startedAt !== undefined) draft.durationMs = platform.monotonicMs() - startedAt
+  if (answer !== undefined) draft.status = answer.status
+  if (answer?.body !== undefined) draft.answerBytes = answer.body.length
+  guard.engine.audit.write(draft)
+}
+
+function stageFields(stage: Reached): Partial<EventDraft> {
+  const { peer, token, decision, bytes, observed } = stage
+  const draft: Partial<Draft> = { method: stage.request.method, path: stage.target.path }
+  if (peer !== undefined) {
+    draft.peer = peer.id
+    draft.authenticatedBy = peer.authenticatedBy
+  }
+  if (token !== undefined) {
+    draft.keyId = token.keyId
+    draft.proofKeyId = token.proofKeyId
+    if (token.tokenId !== undefined) draft.tokenId = token.tokenId
+  }
+  if (decision?.rule !== undefined) draft.rule = decision.rule
+  if (stage.sealAnswer !== undefined) draft.sealed = stage.announced.sealed
+  if (bytes !== undefined) draft.requestBytes = bytes.length
+  if (observed !== undefined) {
+    draft.observed = true
+    draft.code = observed
+  }
+  if (stage.droppedFields !== undefined && stage.droppedFields.length > 0)
+    draft.droppedFields = stage.droppedFields.join(' ')
+  return draft
+}

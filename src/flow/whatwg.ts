@@ -1,0 +1,39 @@
+import { type Bytes, concat } from '../core/bytes.ts'
+import { Fields } from '../core/message.ts'
+
+/** Our fields from WHATWG headers. These are combined already, but for cookies, which cannot be. */
+export function fieldsOf(headers: Headers): Fields {
+  const raw: string[] = []
+  for (const [name, value] of headers) if (name !== 'set-cookie') raw.push(name, value)
+  for (const cookie of headers.getSetCookie()) raw.push('set-cookie', cookie)
+  return new Fields(raw)
+}
+
+/** WHATWG headers from our fields. */
+export function headersOf(fields: Fields): Headers {
+  const headers = new Headers()
+  const { raw } = fields
+  for (let i = 0; i + 1 < raw.length; i += 2) headers.append(raw[i] as string, raw[i + 1] as string)
+  return headers
+}
+
+/** Reads a stream to its end, or gives up, and cancels it, as soon as it is larger than allowed. */
+export async function readStream(
+  stream: ReadableStream<Uint8Array> | null,
+  maxBytes: number,
+): Promise<Bytes | 'too-large'> {
+  if (stream === null) return new Uint8Array(0)
+  const chunks: Uint8Array[] = []
+  let length = 0
+  const reader = stream.getReader()
+  for (;;) {
+    const { done, value } = await reader.read()
+    if (done) return concat(...chunks)
+    length += value.length
+    if (length > maxBytes) {
+      await reader.cancel()
+      return 'too-large'
+    }
+    chunks.push(value)
+  }
+}

@@ -1,0 +1,3 @@
+export { callOf } from './adapters/call-of.ts'
+export { guard, type NodeHandler } from './adapters/node.ts'
+export type { GuardOptions } from './flow/inbound/guard-options.ts'

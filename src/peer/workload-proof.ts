@@ -1,0 +1,90 @@
+import { type Clock, nowSeconds } from '../core/clock.ts'
+import { CountersignError } from '../core/errors.ts'
+import type { HttpRequest } from '../core/message.ts'
+import type { Peer } from '../identity/peer.ts'
+import { checkFreshness, checkRequestCoverage, type Proof, proofBase, verifyProof } from '../signature/proof.ts'
+import type { TokenVerifier, VerifiedToken } from '../token/verify-wit.ts'
+import type { Trust } from '../trust/trust.ts'
+import type { Authenticator } from './authenticator.ts'
+
+/** The proofs of a workload that a guard may accept. */
+export type WorkloadProofName = 'signature'
+
+const PROOFS = Symbol('countersign.workload-proof')
+
+/** An authenticator the engine serves itself: it needs the whole message, not only evidence. */
+export interface WorkloadProofAuthenticator extends Authenticator {
+  readonly [PROOFS]: readonly WorkloadProofName[]
+}
+
+/**
+ * Accepts calls of workloads that prove who they are: a workload identity token with an HTTP message signature by the
+ * key in it. It proves sender, method, target, body, the covered fields, freshness and that the call is meant for this
+ * workload. It does not prove that the caller may make the call: that is the policy's.
+ *
+ * @param proofs the proofs to accept; all that this version has by default
+ * @example
+ * app.use(guard(ledger, { policy, accept: [workloadProof()] }))
+ * @see draft-ietf-wimse-http-signature §3
+ */
+export function workloadProof(...proofs: WorkloadProofName[]): Authenticator {
+  const accepted: readonly string[] = proofs.length === 0 ? ['signature'] : proofs
+  const unknown = accepted.find((proof) => proof !== 'signature')
+  if (unknown !== undefined) {
+    throw new CountersignError('option-invalid', {
+      detail: { option: 'workloadProof', fix: "the proof this version accepts is 'signature'" },
+    })
+  }
+  const authenticator: WorkloadProofAuthenticator = {
+    name: 'workload',
+    [PROOFS]: ['signature'],
+    authenticate: () => undefined,
+  }
+  return Object.freeze(authenticator)
+}
+
+/** Tells whether the engine serves this authenticator itself. */
+export function isWorkloadProof(authenticator: Authenticator): authenticator is WorkloadProofAuthenticator {
+  return PROOFS in authenticator
+}
+
+/** What is needed to judge a workload's proof. */
+export interface ProofContext {
+  readonly tokens: TokenVerifier
+  readonly trust: Trust
+  readonly clock: Clock
+  readonly toleranceSeconds: number
+}
+
+/** A proof that held, with the token behind it. */
+export interface ProvenWorkload {
+  readonly peer: Peer
+  readonly token: VerifiedToken
+}
+
+/** Verifies the token, then the signature over the headers. The audience, replay and the body are later steps. */
+export async function proveWorkload(
+  context: ProofContext,
+  request: HttpRequest,
+  proof: Proof,
+): Promise<ProvenWorkload> {
+  const value = request.fields.get('workload-identity-token')
+  // Condition: a signed request without a workload identity token is refused.
+  if (value === undefined) throw new CountersignError('token-missing', { detail: { step: 'token' } })
+  const token = await context.tokens.verify(value, context.trust)
+  checkFreshness(proof.parameters, { now: nowSeconds(context.clock), toleranceSeconds: context.toleranceSeconds })
+  checkRequestCoverage(proof, request)
+  await verifyProof(proof, proofBase(proof, request), token.proofKey)
+  return { peer: peerOf(token), token }
+}
+
+function peerOf(token: VerifiedToken): Peer {
+  return Object.freeze({
+    id: token.id.id,
+    authenticatedBy: 'signature',
+    trustDomain: token.id.trustDomain,
+    scopes: [],
+    claims: token.claims,
+    also: [],
+  })
+}

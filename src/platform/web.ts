@@ -1,0 +1,18 @@
+import { CountersignError } from '../core/errors.ts'
+import type { Platform, Watch } from './platform.ts'
+
+function noDisk(path: string): CountersignError {
+  return new CountersignError('no-disk', { detail: { option: path, fix: 'give the value itself instead of a file' } })
+}
+
+/** What every runtime has: a clock, and neither disk nor async context. */
+export const platform: Platform = Object.freeze({
+  // Condition: a file is not read where there is no disk.
+  readText: (path: string): Promise<string> => Promise.reject(noDisk(path)),
+  watchFile(path: string): Watch {
+    // Condition: a file is not watched where there is no disk.
+    throw noDisk(path)
+  },
+  createContext: () => undefined,
+  monotonicMs: () => performance.now(),
+})

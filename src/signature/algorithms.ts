@@ -1,0 +1,89 @@
+import { primitives } from '#crypto'
+import { fromBase64url } from '../core/base64url.ts'
+import { type Bytes, equalBytes } from '../core/bytes.ts'
+import { CountersignError } from '../core/errors.ts'
+import type { MaybePromise } from '../core/maybe-promise.ts'
+import type { Jwk, MacKey } from '../crypto/primitives.ts'
+import { suiteOfKey } from '../crypto/suites.ts'
+
+/** The signature algorithms, by their names in the registry of RFC 9421. */
+export type SignatureAlgorithm = 'ecdsa-p256-sha256' | 'ed25519' | 'hmac-sha256'
+
+/** A key that signs messages, and the one algorithm it is for. */
+export interface Signer {
+  readonly algorithm: SignatureAlgorithm
+  sign(base: Bytes): MaybePromise<Bytes>
+}
+
+/** A key that verifies messages, and the one algorithm it is for. */
+export interface Verifier {
+  readonly algorithm: SignatureAlgorithm
+  verify(base: Bytes, signature: Uint8Array): MaybePromise<boolean>
+}
+
+const MIN_SECRET_BYTES = 32
+
+// Keyed by the key object itself: a key is imported once, and forgotten with it.
+const signers = new WeakMap<Jwk, Promise<Signer>>()
+const verifiers = new WeakMap<Jwk, Promise<Verifier>>()
+
+function keyInvalid(fix: string): CountersignError {
+  return new CountersignError('key-invalid', { detail: { fix } })
+}
+
+/** The signer of a private key or a shared secret. What algorithm it uses follows from the key alone. */
+export function signerOf(key: Jwk | Uint8Array): Promise<Signer> {
+  return key instanceof Uint8Array ? macSigner(key) : remember(signers, key, importSigner)
+}
+
+/** The verifier of a public key or a shared secret. What algorithm it uses follows from the key alone. */
+export function verifierOf(key: Jwk | Uint8Array): Promise<Verifier> {
+  return key instanceof Uint8Array ? macSigner(key) : remember(verifiers, key, importVerifier)
+}
+
+function remember<T>(known: WeakMap<Jwk, Promise<T>>, key: Jwk, load: (key: Jwk) => Promise<T>): Promise<T> {
+  const found = known.get(key)
+  if (found !== undefined) return found
+  const loaded = load(key)
+  known.set(key, loaded)
+  return loaded
+}
+
+async function importSigner(jwk: Jwk): Promise<Signer> {
+  if (jwk.kty === 'oct') return macSigner(secretOf(jwk))
+  const suite = suiteOfKey(jwk)
+  const key = await primitives.signingKey(suite, jwk)
+  return Object.freeze({ algorithm: nameOf(suite), sign: (base: Bytes) => primitives.sign(key, base) })
+}
+
+async function importVerifier(jwk: Jwk): Promise<Verifier> {
+  if (jwk.kty === 'oct') return macSigner(secretOf(jwk))
+  const suite = suiteOfKey(jwk)
+  const key = await primitives.verifyingKey(suite, jwk)
+  const verify = (base: Bytes, signature: Uint8Array) => primitives.verify(key, base, signature)
+  return Object.freeze({ algorithm: nameOf(suite), verify })
+}
+
+function nameOf(suite: ReturnType<typeof suiteOfKey>): SignatureAlgorithm {
+  return suite.name === 'ES256' ? 'ecdsa-p256-sha256' : 'ed25519'
+}
+
+function secretOf({ alg, k }: Jwk): Bytes {
+  // Condition: a shared secret that says it is for another algorithm than HS256 is refused.
+  if (alg !== undefined && alg !== 'HS256') throw keyInvalid('use a secret for HS256')
+  const secret = typeof k === 'string' ? fromBase64url(k) : undefined
+  if (secret === undefined) throw keyInvalid('give the secret as base64url without padding')
+  return secret
+}
+
+async function macSigner(secret: Uint8Array): Promise<Signer & Verifier> {
+  // Condition: a shared secret of less than 256 bits is refused.
+  if (secret.length < MIN_SECRET_BYTES) throw keyInvalid('give a secret of at least 32 bytes')
+  const key = await primitives.macKey(secret)
+  const verify = async (base: Bytes, signature: Uint8Array) => equalBytes(await macOf(key, base), signature)
+  return Object.freeze({ algorithm: 'hmac-sha256' as const, sign: (base: Bytes) => macOf(key, base), verify })
+}
+
+function macOf(key: MacKey, base: Bytes): MaybePromise<Bytes> {
+  return primitives.mac(key, base)
+}

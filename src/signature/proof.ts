@@ -1,0 +1,187 @@
+import { primitives } from '#crypto'
+import type { Bytes } from '../core/bytes.ts'
+import { CountersignError } from '../core/errors.ts'
+import type { MaybePromise } from '../core/maybe-promise.ts'
+import type { Fields, HttpRequest, HttpResponse } from '../core/message.ts'
+import type { VerifyingKey } from '../crypto/primitives.ts'
+import { baseBytes, signatureBase } from './base.ts'
+import { type Component, componentOf, inputOf, type MessageKind, ofRequest, readComponents } from './component.ts'
+import { demandedIn } from './coverage.ts'
+import { type ProofParameters, readParameters, WIMSE_TAG } from './proof-parameters.ts'
+import { readSignatureFields, type SignatureEntry } from './signature-fields.ts'
+import { serializeParams } from './structured-fields/serialize.ts'
+
+const MAX_LIFETIME_SECONDS = 300
+
+/** How many components a proof may cover: an answer covers its own fields and all that its request covered. */
+export const MAX_COMPONENTS: Readonly<Record<MessageKind, number>> = Object.freeze({ request: 64, answer: 160 })
+
+const STATUS = componentOf('@status')
+const METHOD = componentOf('@method')
+const TARGET = componentOf('@request-target')
+const TOKEN = componentOf('workload-identity-token')
+const OF_REQUEST = [METHOD, TARGET] as const
+const OF_ANSWER = [STATUS, ofRequest(METHOD), ofRequest(TARGET), TOKEN] as const
+
+/** What a proof consists of. */
+export interface ProofParts {
+  readonly label: string
+  readonly components: readonly Component[]
+  readonly parameters: ProofParameters
+  readonly signature: Bytes
+  /** The inner list with its parameters, as `@signature-params` and `"signature-input";req;key` carry it. */
+  readonly member: string
+}
+
+/** A workload's signature on a message (draft-ietf-wimse-http-signature §3). What it says holds once it is verified. */
+export interface Proof extends ProofParts {
+  /** Whether the whole value of a field is covered; of the request's field, for an answer that names it `req`. */
+  covers(field: string, from?: 'req'): boolean
+  /** Whether this very component is covered. */
+  has(component: Component): boolean
+}
+
+class SignatureProof implements Proof {
+  readonly label: string
+  readonly components: readonly Component[]
+  readonly parameters: ProofParameters
+  readonly signature: Bytes
+  readonly member: string
+  #identities: ReadonlySet<string> | undefined
+
+  constructor({ label, components, parameters, signature, member }: ProofParts) {
+    this.label = label
+    this.components = components
+    this.parameters = parameters
+    this.signature = signature
+    this.member = member
+  }
+
+  has(component: Component): boolean {
+    return this.#covered().has(component.identity)
+  }
+
+  covers(field: string, from?: 'req'): boolean {
+    // Condition: a header field named like a derived component does not count as covered.
+    if (field.startsWith('@')) return false
+    const suffix = from === undefined ? '' : ';req'
+    if (this.#covered().has(`"${field}";bs${suffix}`)) return true
+    // Condition: cookies that are covered as one combined value do not count as covered.
+    return field !== 'set-cookie' && this.#covered().has(`"${field}"${suffix}`)
+  }
+
+  #covered(): ReadonlySet<string> {
+    this.#identities ??= new Set(this.components.map(({ identity }) => identity))
+    return this.#identities
+  }
+}
+
+/** Puts a proof together from its parts. */
+export function createProof(parts: ProofParts): Proof {
+  return new SignatureProof(parts)
+}
+
+/**
+ * Finds the one signature with the tag of workloads and reads it; undefined where a message has none. It proves
+ * nothing yet.
+ */
+export function readProof(fields: Fields, kind: MessageKind): Proof | undefined {
+  const ours = readSignatureFields(fields).filter(({ input }) => input.params.get('tag') === WIMSE_TAG)
+  const [entry] = ours
+  if (entry === undefined) return undefined
+  // Condition: a message with two signatures of workloads is refused.
+  if (ours.length > 1) throw new CountersignError('proof-ambiguous', { detail: { step: 'tag' } })
+  return proofOf(entry, kind)
+}
+
+function proofOf({ label, input, signature }: SignatureEntry, kind: MessageKind): Proof {
+  // Condition: a proof of more components than 64, or 160 in an answer, is refused.
+  if (input.items.length > MAX_COMPONENTS[kind]) {
+    throw new CountersignError('signature-malformed', { detail: { step: 'components' } })
+  }
+  const components = readComponents(input.items, kind)
+  const parameters = readParameters(input.params, kind)
+  const member = memberOf(components, serializeParams(input.params))
+  return createProof({ label, components, parameters, signature, member })
+}
+
+/** Writes the inner list of a signature with its parameters. */
+export function memberOf(components: readonly Component[], params: string): string {
+  let list = ''
+  for (const { key } of components) list += list === '' ? key : ` ${key}`
+  return `(${list})${params}`
+}
+
+/** Checks that a proof is inside its time. `clockDifferenceSeconds` is how old it is by our clock. */
+export function checkFreshness(
+  { created, expires }: ProofParameters,
+  { now, toleranceSeconds }: { now: number; toleranceSeconds: number },
+): void {
+  const lifetime = expires - created
+  // Condition: a proof that lives for more than 300 seconds, or not at all, is refused.
+  const isSound = lifetime > 0 && lifetime <= MAX_LIFETIME_SECONDS
+  // Condition: a proof from the future, beyond the tolerance, is refused.
+  const isMade = created <= now + toleranceSeconds
+  // Condition: a proof whose time is over, beyond the tolerance, is refused.
+  const isAlive = expires > now - toleranceSeconds
+  if (isSound && isMade && isAlive) return
+  const step = !isSound ? 'lifetime' : isMade ? 'expires' : 'created'
+  throw new CountersignError('proof-expired', { detail: { step, clockDifferenceSeconds: now - created } })
+}
+
+/** Checks that a proof covers what the draft and this library demand of a request. */
+export function checkRequestCoverage(proof: Proof, request: HttpRequest): void {
+  const missing = firstMissing(proof, [...OF_REQUEST, TOKEN, ...demandedIn(request.fields).map(componentOf)])
+  // Condition: a request of which something that must be proven is not covered as a whole is refused.
+  if (missing !== undefined) throw new CountersignError('field-not-covered', { detail: { step: missing.name } })
+}
+
+/** What an answer has to be bound to. */
+export interface AnswerBinding {
+  readonly requestProof: Proof
+  /** Only the draft's demands: for foreign servers, which could be answering another caller's copy of the request. */
+  readonly acceptUnbound?: boolean
+}
+
+/** Checks that a proof covers what an answer has to prove, and that it belongs to this request and no other. */
+export function checkAnswerCoverage(proof: Proof, response: HttpResponse, binding: AnswerBinding): void {
+  const { requestProof, acceptUnbound = false } = binding
+  const demanded = [...OF_ANSWER, ...demandedIn(response.fields).map(componentOf)]
+  // Condition: an answer of which something that must be proven is not covered as a whole is refused.
+  throwUnbound(firstMissing(proof, demanded))
+  // Condition: an answer to the nonce of another request is refused.
+  if (proof.parameters.requestNonce !== requestProof.parameters.nonce) throw unbound('wimse-req-nonce')
+  if (acceptUnbound) return
+  // Condition: an answer that does not cover all that its request covered is refused.
+  throwUnbound(firstMissing(proof, requestProof.components.map(ofRequest)))
+  // Condition: an answer that does not cover the parameters of the request's signature is refused.
+  throwUnbound(firstMissing(proof, [inputOf(requestProof.label)]))
+}
+
+function firstMissing(proof: Proof, components: readonly Component[]): Component | undefined {
+  return components.find((component) => !proof.has(component))
+}
+
+function throwUnbound(missing: Component | undefined): void {
+  if (missing !== undefined) throw unbound(missing.name)
+}
+
+function unbound(step: string): CountersignError {
+  return new CountersignError('answer-unbound', { detail: { step } })
+}
+
+/** The bytes a proof is verified over; something covered that is not there means that it cannot hold. */
+export function proofBase(proof: Proof, message: HttpRequest | HttpResponse, request?: HttpRequest): Bytes {
+  return baseBytes(signatureBase(proof.components, proof.member, { message, request }))
+}
+
+/** Verifies a proof over its base. */
+export function verifyProof(proof: Proof, base: Bytes, key: VerifyingKey): MaybePromise<void> {
+  const holds = primitives.verify(key, base, proof.signature)
+  return holds instanceof Promise ? holds.then(assertHolds) : assertHolds(holds)
+}
+
+function assertHolds(holds: boolean): void {
+  // Condition: a proof whose signature does not hold under the key of the token is refused.
+  if (!holds) throw new CountersignError('proof-invalid', { detail: { step: 'signature' } })
+}

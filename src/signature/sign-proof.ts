@@ -1,0 +1,115 @@
+import { primitives } from '#crypto'
+import { toBase64 } from '../core/base64url.ts'
+import type { Bytes } from '../core/bytes.ts'
+import { CountersignError, isCountersignError } from '../core/errors.ts'
+import type { MaybePromise } from '../core/maybe-promise.ts'
+import type { HttpRequest, HttpResponse } from '../core/message.ts'
+import type { SigningKey } from '../crypto/primitives.ts'
+import { type BaseSource, baseBytes, signatureBase } from './base.ts'
+import { type Component, componentOf, inputOf, type MessageKind, ofRequest } from './component.ts'
+import { answerCoverage, requestCoverage } from './coverage.ts'
+import { createProof, MAX_COMPONENTS, memberOf, type Proof } from './proof.ts'
+import { type ProofParameters, serializeParameters } from './proof-parameters.ts'
+import { MAX_FIELD_LENGTH } from './signature-fields.ts'
+import { serializeKey } from './structured-fields/serialize.ts'
+
+const LABEL = 'wimse'
+const METHOD = componentOf('@method')
+const TARGET = componentOf('@request-target')
+const OF_ANSWER = [componentOf('@status'), ofRequest(METHOD), ofRequest(TARGET)] as const
+
+/** The two fields to add to a message, and the proof they carry. */
+export interface SignedProof {
+  readonly fields: { readonly 'signature-input': string; readonly signature: string }
+  readonly proof: Proof
+}
+
+interface HowToSign {
+  readonly parameters: ProofParameters
+  readonly signingKey: SigningKey
+  /** Means nothing; default `wimse`. */
+  readonly label?: string
+}
+
+/** A request to sign, complete but for the two fields. */
+export interface RequestToSign extends HowToSign {
+  readonly request: HttpRequest
+}
+
+/** An answer to sign, complete but for the two fields, with the request it belongs to. */
+export interface AnswerToSign extends HowToSign {
+  readonly response: HttpResponse
+  readonly request: HttpRequest
+  readonly requestProof: Proof
+}
+
+/** Signs a request: method, target and every field but the unproven ones. */
+export function signRequest(given: RequestToSign): MaybePromise<SignedProof> {
+  const { request } = given
+  const refuse = (step: string, cause?: unknown) => {
+    const fix = `cannot sign these (${step}): send fewer and shorter fields of plain ASCII`
+    return new CountersignError('option-invalid', { cause, detail: { option: 'headers', fix, step } })
+  }
+  return signWith(given, {
+    kind: 'request',
+    source: { message: request },
+    list: () => [METHOD, TARGET, ...requestCoverage(request.fields)],
+    refuse,
+  })
+}
+
+/** Signs an answer: status, its fields, and all that its request covered, so that it fits no other request. */
+export function signAnswer(given: AnswerToSign): MaybePromise<SignedProof> {
+  const { response, request, requestProof } = given
+  return signWith(given, {
+    kind: 'answer',
+    source: { message: response, request },
+    list: () => [...OF_ANSWER, ...answerCoverage(response.fields), ...bindingOf(requestProof)],
+    refuse: (step, cause) => new CountersignError('answer-unsignable', { cause, detail: { step } }),
+  })
+}
+
+/** What of a request its answer covers besides method and target. */
+function bindingOf(requestProof: Proof): Component[] {
+  const components: Component[] = []
+  for (const component of requestProof.components) {
+    if (component !== METHOD && component !== TARGET) components.push(ofRequest(component))
+  }
+  components.push(inputOf(requestProof.label))
+  return components
+}
+
+interface Plan {
+  readonly kind: MessageKind
+  readonly source: BaseSource
+  list(): Component[]
+  refuse(step: string, cause?: unknown): CountersignError
+}
+
+function signWith({ label = LABEL, parameters, signingKey }: HowToSign, plan: Plan): MaybePromise<SignedProof> {
+  const components = attempt(plan, () => plan.list())
+  // Condition: a message with more fields than a proof may cover is not signed.
+  if (components.length > MAX_COMPONENTS[plan.kind]) throw plan.refuse('count')
+  const member = memberOf(components, serializeParameters(parameters))
+  const input = `${serializeKey(label)}=${member}`
+  // Condition: a message whose Signature-Input would be too long is not signed.
+  if (input.length > MAX_FIELD_LENGTH) throw plan.refuse('length')
+  const base = attempt(plan, () => baseBytes(signatureBase(components, member, plan.source)))
+  const finish = (signature: Bytes): SignedProof => ({
+    fields: { 'signature-input': input, signature: `${label}=:${toBase64(signature)}:` },
+    proof: createProof({ label, components, parameters, signature, member }),
+  })
+  const signature = primitives.sign(signingKey, base)
+  return signature instanceof Promise ? signature.then(finish) : finish(signature)
+}
+
+/** A field that cannot be covered is the mistake of who set it. */
+function attempt<T>(plan: Plan, body: () => T): T {
+  try {
+    return body()
+  } catch (cause) {
+    // Condition: a field whose value cannot be covered is not signed.
+    if (!isCountersignError(cause)) throw cause
+    throw plan.refuse(cause.detail.step ?? 'field', cause)
+  }
+}

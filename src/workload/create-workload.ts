@@ -1,0 +1,129 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+import { platform } from '#platform'
+import { consoleSink } from '../audit/console-sink.ts'
+import type { AuditSink } from '../audit/sink.ts'
+import { type AuditTrail, auditTrail } from '../audit/trail.ts'
+import { systemClock } from '../core/clock.ts'
+import { CountersignError } from '../core/errors.ts'
+import { checkOptions } from '../core/options.ts'
+import type { Engine, PeerLookup } from '../flow/engine.ts'
+import type { ClientOptions } from '../flow/outbound/call-options.ts'
+import { createPeerMemory } from '../flow/outbound/peer-memory.ts'
+import { clientOptionsSchema } from '../flow/outbound/schema.ts'
+import { createRation } from '../flow/ration.ts'
+import { bindEngine, type SecureFetch, type Workload } from '../flow/workload.ts'
+import { parseWorkloadId } from '../identity/workload-id.ts'
+import { memoryReplay } from '../replay/memory-replay.ts'
+import { createTokenVerifier } from '../token/verify-wit.ts'
+import { createCredentialHolder } from '../token/wallet.ts'
+import { createTrustHolder, type TrustHolder } from '../trust/holder.ts'
+import { workloadOptionsSchema } from './schema.ts'
+import { secureFetch } from './secure-fetch.ts'
+import type { WorkloadOptions } from './workload-options.ts'
+
+const UNPROVEN_SIGNATURES_PER_SECOND = 2_000
+
+/**
+ * Makes a workload: reads its credentials and trust, checks every option, and gives what calls are made with and guards
+ * are built from. It proves that the credentials name this workload; it does not prove that peers trust them.
+ *
+ * @throws `option-invalid`, `credentials-invalid`, `trust-invalid`, `no-disk`: each names the option and the fix
+ * @example
+ * const orders = await createWorkload({
+ *   id: 'spiffe://acme.internal/orders',
+ *   credentials: credentialFile('countersign/orders.json'),
+ *   trust: trustFile('countersign/trust.json'),
+ * })
+ * const answer = await orders.fetch('http://ledger/entries')
+ */
+export async function createWorkload(options: WorkloadOptions): Promise<Workload> {
+  const checked = checkOptions(workloadOptionsSchema, options, 'options')
+  const { id } = parseWorkloadId(checked.id)
+  const clock = checked.clock ?? systemClock
+  const trail = trailOf(checked.audit)
+  const audit = trail.for({ workload: id, clock })
+  const { report } = audit
+  const trust = await createTrustHolder(checked.trust, report)
+  const credentials = await createCredentialHolder({ id, source: checked.credentials, clock, report })
+  const toleranceSeconds = checked.clockToleranceSeconds ?? 30
+  let open = true
+  const engine: Engine = Object.freeze({
+    id,
+    clock,
+    toleranceSeconds,
+    mode: checked.mode ?? 'enforce',
+    credentials,
+    trust,
+    tokens: createTokenVerifier({ clock, toleranceSeconds }),
+    replay: checked.replay ?? memoryReplay({ clock }),
+    audit,
+    report,
+    audiences: Object.freeze([...(checked.audiences ?? [])]),
+    peerAt: peerLookup(checked.peers, trust),
+    transport: checked.transport ?? ((url: string, init: RequestInit) => fetch(url, init)),
+    peers: createPeerMemory(),
+    unproven: createRation({ perSecond: UNPROVEN_SIGNATURES_PER_SECOND, monotonicMs: platform.monotonicMs }),
+    assertOpen() {
+      // Condition: a workload that was closed makes and takes no calls.
+      if (!open) throw new CountersignError('workload-closed')
+    },
+  })
+  const workload = workloadOf(engine, trail, async () => {
+    if (!open) return
+    open = false
+    trust.close()
+    credentials.close()
+    audit.write({ type: 'workload.closed' })
+    await trail.flush()
+  })
+  audit.write({ type: 'workload.started' })
+  return workload
+}
+
+function workloadOf(engine: Engine, audit: AuditTrail, close: () => Promise<void>): Workload {
+  const workload: Workload = Object.freeze({
+    id: engine.id,
+    audit,
+    fetch: secureFetch(engine, { peerAt: engine.peerAt, baseUrl: undefined }, {}),
+    client: (options: ClientOptions) => clientOf(engine, options),
+    health() {
+      const problems = engine.credentials.health()
+      return { ok: problems.length === 0, problems }
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  })
+  bindEngine(workload, engine)
+  return workload
+}
+
+function clientOf(engine: Engine, options: ClientOptions): SecureFetch {
+  const { peer, baseUrl, ...defaults } = checkOptions(clientOptionsSchema, options, 'client options')
+  const { id } = parseWorkloadId(peer)
+  const base = baseUrl ?? engine.trust.current().originsOf(id)[0]
+  return secureFetch(engine, { peerAt: () => id, baseUrl: base }, defaults)
+}
+
+function peerLookup(peers: WorkloadOptions['peers'], trust: TrustHolder): PeerLookup {
+  if (typeof peers === 'function') return (url) => peers(url) ?? trust.current().peerAt(url.origin)
+  const known = new Map<string, string>()
+  for (const [origin, peer] of Object.entries(peers ?? {})) known.set(originOf(origin), parseWorkloadId(peer).id)
+  return (url) => known.get(url.origin) ?? trust.current().peerAt(url.origin)
+}
+
+function originOf(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  // Condition: a peer directory that names something else than origins is refused.
+  if (url === undefined || url.origin === 'null' || (text !== url.origin && text !== `${url.origin}/`)) {
+    throw new CountersignError('option-invalid', {
+      detail: { option: `options.peers["${text}"]`, fix: 'give an origin, such as http://ledger:8080' },
+    })
+  }
+  return url.origin
+}
+
+function trailOf(audit: WorkloadOptions['audit']): AuditTrail {
+  if (audit === undefined) return auditTrail({ sinks: consoleSink() })
+  if ('record' in audit) return audit
+  return auditTrail({ sinks: audit as AuditSink | AuditSink[] })
+}

@@ -1,0 +1,47 @@
+import * as z from 'zod'
+import { withMethods } from '../core/options.ts'
+import type { WorkloadOptions } from './workload-options.ts'
+
+const audience = z.url({
+  protocol: /^https?$/,
+  error: 'give an origin or URL prefix, such as https://payments.example',
+})
+
+/** Checks what `createWorkload` is given; each message says what to write instead. */
+export const workloadOptionsSchema = z.strictObject({
+  id: z.string('give the workload identifier, such as spiffe://acme.internal/orders'),
+  credentials: withMethods<WorkloadOptions['credentials']>(
+    'give credentialFile(path), selfIssued(key) or issued({ key, token })',
+    'load',
+  ),
+  trust: withMethods<WorkloadOptions['trust']>('give trustFile(path) or trustBundle(bundle)', 'load'),
+  peers: z
+    .union(
+      [
+        z.record(z.string(), z.string()),
+        z.custom<(url: URL) => string | undefined>((value) => typeof value === 'function'),
+      ],
+      {
+        error: 'give a record of origin to workload identifier, or a function of the URL',
+      },
+    )
+    .optional(),
+  audiences: z.array(audience).optional(),
+  mode: z.enum(['enforce', 'observe'], "give 'enforce' or 'observe'").optional(),
+  audit: z
+    .custom<WorkloadOptions['audit']>(
+      (value) => typeof value === 'object' && value !== null,
+      'give a sink, sinks or auditTrail(…)',
+    )
+    .optional(),
+  replay: withMethods<NonNullable<WorkloadOptions['replay']>>('give a store with a claim method', 'claim').optional(),
+  sessions: z.literal(false, 'this version has no sessions: leave the option out, or give false').optional(),
+  clock: withMethods<NonNullable<WorkloadOptions['clock']>>('give an object with a now method', 'now').optional(),
+  clockToleranceSeconds: z.int('give whole seconds').min(0).max(300, 'give at most 300 seconds').optional(),
+  transport: z
+    .custom<NonNullable<WorkloadOptions['transport']>>(
+      (value) => typeof value === 'function',
+      'give a function shaped like fetch',
+    )
+    .optional(),
+}) as unknown as z.ZodType<WorkloadOptions>

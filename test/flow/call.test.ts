@@ -1,0 +1,89 @@
+import { expect, it } from 'vitest'
+import { engineOf } from '../../src/flow/workload.ts'
+import { createFakeClock } from '../../src/testing/fake-clock.ts'
+import { testDomain } from '../../src/testing/test-domain.ts'
+
+it('a redirect is followed only within the same peer, and for GET and HEAD', async () => {
+  const domain = await testDomain('acme.test')
+  let location = '/there'
+  const handler = (request: Request) =>
+    new URL(request.url).pathname === '/there'
+      ? new Response('arrived')
+      : new Response(null, { status: 307, headers: { location } })
+  domain.serve(await domain.workload('ledger'), 'https://ledger.test', handler)
+  domain.serve(await domain.workload('other'), 'https://other.test', handler)
+  const orders = await domain.workload('orders')
+  const follow = { redirect: 'follow' as const }
+  expect((await orders.fetch('https://ledger.test/here')).status).toBe(307)
+  expect(await (await orders.fetch('https://ledger.test/here', follow)).text()).toBe('arrived')
+  await expect(
+    orders.fetch('https://ledger.test/here', { ...follow, method: 'POST', body: 'x' }),
+  ).rejects.toMatchObject({ code: 'redirect-refused' })
+  await expect(orders.fetch('https://ledger.test/here', { redirect: 'error' })).rejects.toMatchObject({
+    code: 'redirect-refused',
+  })
+  for (const elsewhere of ['https://other.test/there', 'https://unknown.test/', '/here', 'http://[']) {
+    location = elsewhere
+    await expect(orders.fetch('https://ledger.test/here', follow), elsewhere).rejects.toMatchObject({
+      code: 'redirect-refused',
+    })
+  }
+})
+
+it('a safe call that was refused for our clock repeats itself once, by the peer’s clock; another does not', async () => {
+  const domain = await testDomain('acme.test')
+  const ledger = await domain.workload('ledger')
+  let ran = 0
+  domain.serve(ledger, 'https://ledger.test', () => {
+    ran++
+    return new Response('ok')
+  })
+  const clock = createFakeClock(domain.clock.now() - 200_000)
+  const late = await domain.workload('late', { clock })
+  const post = { method: 'POST', body: 'x', countersign: { seal: 'never' as const } }
+  expect((await late.fetch('https://ledger.test/a', post)).status).toBe(400)
+  expect(engineOf(late).peers.of(ledger.id).clockOffsetSeconds).toBe(200)
+  expect((await late.fetch('https://ledger.test/a', post)).status).toBe(200)
+  const later = await domain.workload('later', { clock })
+  expect((await later.fetch('https://ledger.test/a')).status).toBe(200)
+  expect(ran).toBe(2)
+})
+
+it('an abort rejects with its reason, a timeout with a code, a transport failure with its cause', async () => {
+  const domain = await testDomain('acme.test')
+  const ledger = await domain.workload('ledger')
+  const hang: typeof fetch = (_url, init) =>
+    new Promise((_resolve, reject) => init?.signal?.addEventListener('abort', () => reject(new Error('aborted'))))
+  const orders = await domain.workload('orders', { peers: { 'https://ledger.test': ledger.id }, transport: hang })
+  const reason = new Error('the user left')
+  const controller = new AbortController()
+  const pending = orders.fetch('https://ledger.test/a', { signal: controller.signal })
+  controller.abort(reason)
+  await expect(pending).rejects.toBe(reason)
+  await expect(orders.fetch('https://ledger.test/a', { signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
+  await expect(orders.fetch('https://ledger.test/a', { countersign: { timeoutMs: 1 } })).rejects.toMatchObject({
+    code: 'timed-out',
+    outcome: 'unknown',
+    retryable: true,
+  })
+  const cause = new TypeError('fetch failed')
+  const broken = await domain.workload('broken', {
+    peers: { 'https://ledger.test': ledger.id },
+    transport: () => Promise.reject(cause),
+  })
+  await expect(broken.fetch('https://ledger.test/a')).rejects.toMatchObject({ code: 'transport-failed', cause })
+})
+
+it('a workload that was closed makes and takes no calls', async () => {
+  const domain = await testDomain('acme.test')
+  const ledger = await domain.workload('ledger')
+  domain.serve(ledger, 'https://ledger.test', () => new Response('ok'))
+  const orders = await domain.workload('orders')
+  await ledger.close()
+  await ledger.close()
+  expect((await orders.fetch('https://ledger.test/a').catch((error: unknown) => error)) as object).toMatchObject({
+    code: expect.any(String),
+  })
+  await orders.close()
+  await expect(orders.fetch('https://ledger.test/a')).rejects.toMatchObject({ code: 'workload-closed' })
+})

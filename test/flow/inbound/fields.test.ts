@@ -1,0 +1,49 @@
+import { expect, it } from 'vitest'
+import { Fields } from '../../../src/core/message.ts'
+import { admit } from '../../../src/flow/admit.ts'
+import type { GuardOptions } from '../../../src/flow/inbound/guard-options.ts'
+import { createWire, type OnTheWire, type Wire } from '../../refusals/wire.ts'
+
+async function seen(options: Partial<GuardOptions>, more: readonly string[]): Promise<Fields> {
+  const wire: Wire = await createWire(options)
+  const message: OnTheWire = await wire.capture({ headers: { 'x-tenant': 'acme' } })
+  const admission = await admit(wire.guard, {
+    request: { method: message.method, target: message.target, fields: new Fields([...message.raw, ...more]) },
+    mountPath: '',
+    announcesBody: false,
+    readBody: () => new Uint8Array(0),
+  })
+  if (admission.kind !== 'admitted') throw admission.error
+  return admission.stage.fields
+}
+
+it('a field that no proof covers never reaches a handler', async () => {
+  const fields = await seen({}, [
+    'X-User-Id',
+    'root',
+    'X-Forwarded-Client-Cert',
+    'By=x',
+    'x_tenant',
+    'evil',
+    'Cookie',
+    'a=b',
+  ])
+  expect(
+    [...fields.names()].filter((name) => ['x-user-id', 'x-forwarded-client-cert', 'x_tenant', 'cookie'].includes(name)),
+  ).toEqual([])
+  expect(fields.get('x-tenant')).toBe('acme')
+})
+
+it('passes on what meshes rewrite, and what the guard was told to pass', async () => {
+  const fields = await seen({ pass: ['x-mesh'] }, [
+    'x-mesh',
+    '1',
+    'x-request-id',
+    'r',
+    'traceparent',
+    '00-a',
+    'via',
+    '1.1 p',
+  ])
+  expect([fields.get('x-mesh'), fields.get('x-request-id'), fields.get('via')]).toEqual(['1', 'r', '1.1 p'])
+})

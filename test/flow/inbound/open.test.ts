@@ -1,0 +1,29 @@
+import { expect, it } from 'vitest'
+import { definePolicy } from '../../../src/policy/define-policy.ts'
+import { createWire, withoutField } from '../../refusals/wire.ts'
+
+const sealed = { method: 'POST', body: 'for the ledger alone', countersign: { seal: 'always' as const } }
+const anybody = definePolicy({ version: 1, rules: [{ id: 'all', effect: 'allow', from: ['anonymous'], to: ['* /*'] }] })
+
+it('opens what was sealed to it', async () => {
+  const wire = await createWire()
+  const message = await wire.capture(sealed)
+  expect(new TextDecoder('latin1').decode(message.body)).not.toContain('for the ledger alone')
+  expect(await wire.deliver(message)).toMatchObject({ ran: true, status: 200, signed: true })
+})
+
+it('a sealed body that no proof covers is refused', async () => {
+  const wire = await createWire({ policy: anybody, mode: 'observe' })
+  const message = await wire.capture(sealed)
+  const bare = ['signature', 'signature-input', 'workload-identity-token'].reduce(withoutField, message)
+  expect(await wire.deliver(bare)).toMatchObject({ ran: false, status: 400 })
+  const wrong = await wire.capture(sealed)
+  expect(await wire.deliver({ ...wrong, target: '/elsewhere' })).toMatchObject({ ran: false, status: 400 })
+})
+
+it('a sealed body of another call is refused with one code', async () => {
+  const wire = await createWire({ mode: 'observe' })
+  const one = await wire.capture(sealed)
+  const two = await wire.capture(sealed)
+  expect(await wire.deliver({ ...one, body: two.body })).toMatchObject({ ran: false, code: 'unopened', status: 400 })
+})

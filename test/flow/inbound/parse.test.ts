@@ -1,0 +1,38 @@
+import { expect, it } from 'vitest'
+import { createWire } from '../../refusals/wire.ts'
+
+it('a method that is not an upper-case token is refused', async () => {
+  const wire = await createWire()
+  const message = await wire.capture()
+  for (const method of ['get', '', 'GE T', 'G\u0000T', 'A'.repeat(33)]) {
+    expect(await wire.deliver({ ...message, method })).toMatchObject({
+      ran: false,
+      code: 'request-malformed',
+      status: 400,
+    })
+  }
+})
+
+it('header fields of more than 64 KiB are refused', async () => {
+  const wire = await createWire()
+  const message = await wire.capture()
+  const raw = [...message.raw, 'x-large', 'x'.repeat(65_536)]
+  expect(await wire.deliver({ ...message, raw })).toMatchObject({ ran: false, code: 'request-malformed' })
+})
+
+it('an upgrade that is not covered by the signature and listed by the guard is refused', async () => {
+  const wire = await createWire({ upgrades: ['websocket'] })
+  const message = await wire.capture()
+  for (const protocol of ['websocket', 'h2c']) {
+    const raw = [...message.raw, 'connection', 'upgrade', 'upgrade', protocol]
+    expect(await wire.deliver({ ...message, raw })).toMatchObject({ ran: false, code: 'upgrade-refused' })
+  }
+})
+
+it('puts back what an ingress cut off the path', async () => {
+  const wire = await createWire({ strippedPrefix: '/v1' })
+  const message = await wire.capture({}, '/v1/charges')
+  expect(await wire.deliver({ ...message, target: '/charges' })).toMatchObject({ ran: true })
+  const again = await wire.capture({}, '/v1/charges')
+  expect(await wire.deliver(again)).toMatchObject({ ran: false, code: 'proof-invalid' })
+})

@@ -1,0 +1,45 @@
+import { expect, it } from 'vitest'
+import { createWire } from '../../refusals/wire.ts'
+
+const init = { method: 'POST', body: 'a body of 20 bytes..' }
+
+it('a body that is larger than the limit is refused', async () => {
+  const wire = await createWire({ maxBodyBytes: 19 })
+  expect(await wire.deliver(await wire.capture(init))).toMatchObject({
+    ran: false,
+    code: 'body-too-large',
+    status: 413,
+  })
+  const exact = await createWire({ maxBodyBytes: 20 })
+  expect(await exact.deliver(await exact.capture(init))).toMatchObject({ ran: true })
+})
+
+it('a proven request whose signature covers no digest may not carry one byte of a body', async () => {
+  const wire = await createWire()
+  for (const method of ['GET', 'DELETE', 'POST', 'OPTIONS']) {
+    const message = await wire.capture({ method })
+    const outcome = await wire.deliver({ ...message, body: new Uint8Array([0]) })
+    expect(outcome).toMatchObject({ ran: false, code: 'body-unannounced', status: 400 })
+  }
+})
+
+it('a body that is not the one that was signed is refused', async () => {
+  const wire = await createWire()
+  const message = await wire.capture(init)
+  const body = new TextEncoder().encode('a body of 20 bytes.!')
+  expect(await wire.deliver({ ...message, body })).toMatchObject({ ran: false, code: 'digest-mismatch' })
+  const [event] = wire.domain.sink.events.filter(({ side }) => side === 'callee')
+  expect(event?.expectedDigest).toMatch(/^[A-Za-z0-9+/]{43}=$/)
+  expect(event?.receivedDigest).toMatch(/^[A-Za-z0-9+/]{43}=$/)
+  expect(event?.receivedDigest).not.toBe(event?.expectedDigest)
+})
+
+it('reads no body of who may not call', async () => {
+  const wire = await createWire({ policy: { decide: () => ({ effect: 'deny' }) } })
+  expect(await wire.deliver(await wire.capture(init))).toMatchObject({
+    ran: false,
+    code: 'policy-denied',
+    status: 403,
+    bodyWasRead: false,
+  })
+})

@@ -1,0 +1,154 @@
+import { describe, expect, it } from 'vitest'
+import { isLoopback } from '../../../src/flow/outbound/seal.ts'
+import { engineOf } from '../../../src/flow/workload.ts'
+import { selfIssued } from '../../../src/keys/credentials.ts'
+import { publicJwk } from '../../../src/keys/jwk.ts'
+import { definePolicy } from '../../../src/policy/define-policy.ts'
+import { type TestDomain, testDomain } from '../../../src/testing/test-domain.ts'
+import { trustBundle } from '../../../src/trust/source.ts'
+import { answerOf } from '../../../src/workload/secure-fetch.ts'
+
+const sealedOnly = definePolicy({
+  version: 1,
+  rules: [{ id: 'sealed', effect: 'allow', from: ['spiffe://acme.test/*'], to: ['* /*'], when: { sealed: true } }],
+})
+const post = { method: 'POST', body: '{"card":"4929"}' }
+
+/** A caller whose every request lies open on the wire. */
+async function tapped(domain: TestDomain, overrides: Parameters<TestDomain['workload']>[1] = {}) {
+  const bodies: string[] = []
+  const paths: string[] = []
+  const orders = await domain.workload('orders', {
+    transport: async (url, init) => {
+      paths.push(new URL(url).pathname)
+      const request = new Request(url, init)
+      bodies.push(Buffer.from(await request.clone().arrayBuffer()).toString('latin1'))
+      return domain.deliver(request)
+    },
+    ...overrides,
+  })
+  return { orders, bodies, paths }
+}
+
+describe('auto', () => {
+  it('over plain http off loopback a call is sealed or not made', async () => {
+    const domain = await testDomain('acme.test')
+    domain.serve(await domain.workload('ledger'), 'http://ledger.test', () => new Response('ok'))
+    const { orders, bodies } = await tapped(domain)
+    expect(answerOf(await orders.fetch('http://ledger.test/a', post)).sealed).toBe(true)
+    expect(bodies.join()).not.toContain('4929')
+    const { keys } = await domain.credentials()
+    const closed = await domain.workload('closed', {
+      credentials: selfIssued({ keys: keys.filter(({ use }) => use !== 'enc') }),
+    })
+    domain.serve(closed, 'http://closed.test', () => new Response('ok'))
+    await expect(orders.fetch('http://closed.test/a', post)).rejects.toMatchObject({ code: 'peer-cannot-open' })
+    expect(bodies.join()).not.toContain('4929')
+  })
+
+  it('leaves bodies plain over https where nobody asks, after one discovery', async () => {
+    const domain = await testDomain('acme.test')
+    domain.serve(await domain.workload('ledger'), 'https://ledger.test', () => new Response('ok'))
+    const { orders, paths } = await tapped(domain)
+    for (let i = 0; i < 3; i++) expect(answerOf(await orders.fetch('https://ledger.test/a', post)).sealed).toBe(false)
+    expect(paths).toEqual(['/.well-known/countersign', '/a', '/a', '/a'])
+  })
+
+  it('seals from the first body where discovery says that a route asks for it', async () => {
+    const domain = await testDomain('acme.test')
+    domain.serve(await domain.workload('ledger'), 'https://ledger.test', () => new Response('ok'), {
+      policy: sealedOnly,
+    })
+    const { orders, bodies } = await tapped(domain)
+    expect((await orders.fetch('https://ledger.test/a', post)).status).toBe(200)
+    expect(bodies.join()).not.toContain('4929')
+  })
+
+  it('a discovery that fails never leads to a weaker proof', async () => {
+    const domain = await testDomain('acme.test')
+    domain.serve(await domain.workload('ledger'), 'http://ledger.test', () => new Response('ok'))
+    let tries = 0
+    const { orders } = await tapped(domain, {
+      transport: async (url) => {
+        tries++
+        if (url.includes('well-known')) return new Response('gone', { status: 404 })
+        throw new Error('a body was sent')
+      },
+    })
+    await expect(orders.fetch('http://ledger.test/a', post)).rejects.toMatchObject({ code: 'peer-cannot-open' })
+    expect(tries).toBe(1)
+  })
+})
+
+it('a peer that asked for sealing gets no plain body, even where a call says never', async () => {
+  const domain = await testDomain('acme.test')
+  domain.serve(await domain.workload('ledger'), 'https://ledger.test', () => new Response('ok'), { policy: sealedOnly })
+  const { orders, bodies } = await tapped(domain)
+  const never = { ...post, countersign: { seal: 'never' as const } }
+  expect((await orders.fetch('https://ledger.test/a', never)).status).toBe(415)
+  expect(bodies).toHaveLength(1)
+  await expect(orders.fetch('https://ledger.test/a', never)).rejects.toMatchObject({ code: 'encryption-required' })
+  expect(bodies).toHaveLength(1)
+  expect((await orders.fetch('https://ledger.test/a', post)).status).toBe(200)
+  expect(bodies.slice(1).join()).not.toContain('4929')
+})
+
+it('a key pinned in the trust bundle demands sealing and is the one sealed to', async () => {
+  const domain = await testDomain('acme.test')
+  const { keys } = await domain.credentials()
+  const [anchor, sealing] = keys
+  if (anchor === undefined || sealing === undefined) throw new Error('no keys')
+  const trust = trustBundle({
+    trust_domains: { 'acme.test': { keys: [publicJwk(anchor)] } },
+    workloads: { 'spiffe://acme.test/ledger': { seal: [publicJwk(sealing)] } },
+  })
+  domain.serve(
+    await domain.workload('ledger', { trust, credentials: selfIssued({ keys }) }),
+    'https://ledger.test',
+    () => new Response('ok'),
+  )
+  const { orders, bodies, paths } = await tapped(domain, { trust })
+  expect(answerOf(await orders.fetch('https://ledger.test/a', post)).sealed).toBe(true)
+  expect(paths).toEqual(['/a'])
+  expect(bodies.join()).not.toContain('4929')
+})
+
+it('a call that has to be sealed to a peer without a seal key is refused', async () => {
+  const domain = await testDomain('acme.test')
+  const { keys } = await domain.credentials()
+  const ledger = await domain.workload('ledger', {
+    credentials: selfIssued({ keys: keys.filter(({ use }) => use !== 'enc') }),
+  })
+  domain.serve(ledger, 'https://ledger.test', () => new Response('ok'))
+  const { orders } = await tapped(domain)
+  const always = { ...post, countersign: { seal: 'always' as const } }
+  await expect(orders.fetch('https://ledger.test/a', always)).rejects.toMatchObject({ code: 'peer-cannot-open' })
+})
+
+it('a sealed call by a workload that has no key to open the answer with is refused', async () => {
+  const domain = await testDomain('acme.test')
+  domain.serve(await domain.workload('ledger'), 'https://ledger.test', () => new Response('ok'))
+  const { keys } = await domain.credentials()
+  const mute = await domain.workload('mute', {
+    credentials: selfIssued({ keys: keys.filter(({ use }) => use !== 'enc') }),
+  })
+  const always = { ...post, countersign: { seal: 'always' as const } }
+  await expect(mute.fetch('https://ledger.test/a', always)).rejects.toThrow('"use": "enc"')
+})
+
+it('knows what stays on the machine', () => {
+  for (const host of ['localhost', 'a.localhost', '127.0.0.1', '127.8.8.8', '[::1]'])
+    expect(isLoopback(host), host).toBe(true)
+  for (const host of ['localhost.example', '128.0.0.1', '127.0.0.1.example', '[::2]', '0.0.0.0', 'xlocalhost']) {
+    expect(isLoopback(host), host).toBe(false)
+  }
+})
+
+it('remembers what a verified answer taught', async () => {
+  const domain = await testDomain('acme.test')
+  const ledger = await domain.workload('ledger')
+  domain.serve(ledger, 'https://ledger.test', () => new Response('ok'))
+  const { orders } = await tapped(domain)
+  await orders.fetch('https://ledger.test/a')
+  expect(engineOf(orders).peers.of(ledger.id).sealKey?.use).toBe('enc')
+})

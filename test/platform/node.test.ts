@@ -1,0 +1,159 @@
+import { mkdir, mkdtemp, rename, rm, symlink, unlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { platform } from '../../src/platform/node.ts'
+import type { Watch } from '../../src/platform/platform.ts'
+
+let folder: string
+const watches: Watch[] = []
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'countersign-'))
+})
+
+afterEach(async () => {
+  for (const watch of watches.splice(0)) watch.close()
+  await rm(folder, { recursive: true, force: true })
+})
+
+/** Watches a file; `next` resolves at the first notice since it was last asked. */
+function watched(path: string) {
+  let notices = 0
+  let wake = () => {}
+  watches.push(
+    platform.watchFile(path, () => {
+      notices++
+      wake()
+    }),
+  )
+  return {
+    async next(): Promise<void> {
+      if (notices === 0) await new Promise<void>((resolve) => (wake = resolve))
+      notices = 0
+    },
+    count: () => notices,
+  }
+}
+
+describe('readText', () => {
+  it('reads UTF-8, and nothing that is not', async () => {
+    const path = join(folder, 'a')
+    await writeFile(path, 'ä')
+    expect(await platform.readText(path)).toBe('ä')
+    await writeFile(path, Uint8Array.of(0xff))
+    await expect(platform.readText(path)).rejects.toThrow(TypeError)
+    await expect(platform.readText(join(folder, 'none'))).rejects.toMatchObject({ code: 'ENOENT' })
+  })
+})
+
+describe('watchFile', () => {
+  it('notices that a file is rewritten, each time', async () => {
+    const path = join(folder, 'a')
+    await writeFile(path, '1')
+    const file = watched(path)
+    for (const text of ['2', '3', '4']) {
+      await writeFile(path, text)
+      await file.next()
+    }
+  })
+
+  it('notices a file that is renamed into place', async () => {
+    const path = join(folder, 'a')
+    await writeFile(path, '1')
+    const file = watched(path)
+    for (const text of ['2', '3']) {
+      await writeFile(join(folder, 'new'), text)
+      await rename(join(folder, 'new'), path)
+      await file.next()
+      expect(await platform.readText(path)).toBe(text)
+    }
+  })
+
+  it('notices a link that is moved, as Kubernetes moves its volumes', async () => {
+    for (const version of ['v1', 'v2']) {
+      await mkdir(join(folder, version))
+      await writeFile(join(folder, version, 'a'), version)
+    }
+    await symlink('v1', join(folder, '..data'))
+    await symlink('..data/a', join(folder, 'a'))
+    const file = watched(join(folder, 'a'))
+    expect(await platform.readText(join(folder, 'a'))).toBe('v1')
+    await symlink('v2', join(folder, '..data_tmp'))
+    await rename(join(folder, '..data_tmp'), join(folder, '..data'))
+    await file.next()
+    expect(await platform.readText(join(folder, 'a'))).toBe('v2')
+  })
+
+  it('notices a change behind a link into another folder', async () => {
+    await mkdir(join(folder, 'etc'))
+    await mkdir(join(folder, 'real'))
+    await writeFile(join(folder, 'real', 'a'), '1')
+    await symlink(join(folder, 'real', 'a'), join(folder, 'etc', 'a'))
+    const file = watched(join(folder, 'etc', 'a'))
+    await writeFile(join(folder, 'real', 'a'), '22')
+    await file.next()
+  })
+
+  it('notices a file that comes late, goes and comes again', async () => {
+    const path = join(folder, 'a')
+    const file = watched(path)
+    await writeFile(path, '1')
+    await file.next()
+    await unlink(path)
+    await file.next()
+    await writeFile(path, '1')
+    await file.next()
+  })
+
+  it('notices a file whose folder comes late', async () => {
+    const file = watched(join(folder, 'late', 'a'))
+    await mkdir(join(folder, 'late'))
+    await writeFile(join(folder, 'late', 'a'), '1')
+    await file.next()
+  })
+
+  it('says nothing of other files in the folder', async () => {
+    await writeFile(join(folder, 'a'), '1')
+    const file = watched(join(folder, 'a'))
+    const other = watched(join(folder, 'b'))
+    await writeFile(join(folder, 'b'), '1')
+    await other.next()
+    await writeFile(join(folder, 'b'), '2')
+    await other.next()
+    expect(file.count()).toBe(0)
+  })
+
+  it('says nothing any more once it is closed', async () => {
+    const path = join(folder, 'a')
+    await writeFile(path, '1')
+    const closed = watched(path)
+    watches.splice(0)[0]?.close()
+    const open = watched(path)
+    await writeFile(path, '2')
+    await open.next()
+    expect(closed.count()).toBe(0)
+  })
+})
+
+describe('createContext', () => {
+  it('follows a call through everything it awaits, and no other call', async () => {
+    const context = platform.createContext<string>()
+    if (context === undefined) throw new Error('no context')
+    const seen = async () => {
+      await nextTurn()
+      return context.get()
+    }
+    const both = await Promise.all([context.run('one', seen), context.run('two', seen), seen()])
+    expect(both).toEqual(['one', 'two', undefined])
+    expect(context.get()).toBeUndefined()
+  })
+})
+
+describe('monotonicMs', () => {
+  it('does not go back', () => {
+    const first = platform.monotonicMs()
+    expect(platform.monotonicMs()).toBeGreaterThanOrEqual(first)
+  })
+})

@@ -1,0 +1,3 @@
+import { envelopeVectors } from '../envelope/vector-suite.ts'
+
+envelopeVectors('node')
