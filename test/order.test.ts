@@ -4,7 +4,7 @@ import { Fields } from '../src/core/message.ts'
 import { admit } from '../src/flow/admit.ts'
 import { checkGuardOptions, type GuardOptions, guardSettings } from '../src/flow/inbound/guard-options.ts'
 import { engineOf } from '../src/flow/workload.ts'
-import { createWire, fieldAt, flip, type OnTheWire, withField } from './refusals/wire.ts'
+import { createWire, fieldAt, type OnTheWire, withField } from './refusals/wire.ts'
 
 /** The steps a request has to pass, in order; each names what it runs when it is reached. */
 const steps = ['token', 'signature', 'claim', 'policy', 'body'] as const
@@ -63,6 +63,12 @@ async function reached(
   return [...new Set(seen)]
 }
 
+/** One character of the signature changed into another of the alphabet. */
+function otherSignature(message: OnTheWire): string {
+  const value = fieldAt(message, 'signature')
+  return value.slice(0, 20) + (value[20] === 'A' ? 'B' : 'A') + value.slice(21)
+}
+
 const same = (message: OnTheWire) => message
 
 it('takes every step of a good call, in this order', async () => {
@@ -82,7 +88,7 @@ it.each(steps.slice(0, -1))('takes no step after %s has failed', async (step) =>
 
 it('claims nothing for a proof that does not hold or is meant for another', async () => {
   expect(await reached((message) => withField(message, 'x-a', '2'))).toEqual(['token', 'signature'])
-  expect(await reached((message) => withField(message, 'signature', flip(fieldAt(message, 'signature'), 20)))).toEqual([
+  expect(await reached((message) => withField(message, 'signature', otherSignature(message)))).toEqual([
     'token',
     'signature',
   ])

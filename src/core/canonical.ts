@@ -11,6 +11,8 @@ export interface CanonicalTarget {
 const PRINTABLE = /^[\x21-\x7e]+$/
 const UNRESERVED = /^[A-Za-z0-9._~-]$/
 const ENCODED = /%([0-9A-Fa-f]{2})?/g
+/** Some clients escape these and some do not: raw they would be a second spelling. */
+const ESCAPED_BY_CLIENTS = /["<>^`{}|]/
 const MAX_TARGET = 8192
 
 function notCanonical(step: string): CountersignError {
@@ -34,6 +36,8 @@ export function parseTarget(target: string): CanonicalTarget {
 
 function checkPath(path: string): void {
   if (path === '/') return
+  // Condition: a path with a raw character that clients escape is refused.
+  if (ESCAPED_BY_CLIENTS.test(path)) throw notCanonical('raw character')
   const segments = path.slice(1).split('/')
   segments.forEach((segment, i) => {
     // Condition: a path with an empty segment before its end is refused.
@@ -61,7 +65,7 @@ function checkEscape(path: string, at: number, digits: string | undefined): void
 
 /** Brings the path of a URL this process calls into its one spelling where that does not change its meaning. */
 export function targetOf(url: URL): CanonicalTarget {
-  const path = url.pathname.replace(/%[0-9A-Fa-f]{2}/g, (triplet) => {
+  const path = url.pathname.replace(/[\^|]/g, encodeURIComponent).replace(/%[0-9A-Fa-f]{2}/g, (triplet) => {
     const character = String.fromCharCode(Number.parseInt(triplet.slice(1), 16))
     return UNRESERVED.test(character) ? character : triplet.toUpperCase()
   })

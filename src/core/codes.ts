@@ -45,7 +45,6 @@ export const codes = Object.freeze({
   'field-reserved': config('A header field that the library writes itself was set by the application.'),
   'body-read-before-guard': config('The body was read before the guard could verify it.'),
   'guard-missing': config('No guard has judged this request.'),
-  'workload-closed': config('The workload was closed.'),
   'context-required': config('Data at rest is sealed under a context, and none was given.'),
 
   // What arrived cannot be read.
@@ -88,6 +87,7 @@ export const codes = Object.freeze({
   'replay-full': unavailable('The memory of seen proofs is full for this caller.'),
   'replay-unavailable': unavailable('The store of seen proofs cannot be reached.'),
   'trust-unavailable': unavailable('The trust bundle is not available.'),
+  'workload-closed': unavailable('The workload was closed.'),
   'credentials-unavailable': unavailable('The workload has no credentials that hold now.'),
   'policy-unavailable': unavailable('The policy could not decide.'),
   'answer-unsignable': unavailable('The answer cannot be signed as a whole.', 501),

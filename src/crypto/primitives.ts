@@ -55,6 +55,6 @@ export interface Primitives {
   agreementKey(curve: Curve, jwk: Jwk): MaybePromise<AgreementKey>
   /** A fresh private key, its public JWK and its public point: 65 bytes uncompressed for P-256, 32 for X25519. */
   generateAgreement(curve: Curve): MaybePromise<{ key: AgreementKey; jwk: Jwk; point: Bytes }>
-  /** The shared secret with a public point, or undefined for a point off the curve or an all-zero secret. */
+  /** The shared secret with a public point, or undefined for a point off the curve or, on X25519, an all-zero secret. */
   agree(key: AgreementKey, point: Uint8Array): MaybePromise<Bytes | undefined>
 }

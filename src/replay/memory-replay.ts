@@ -103,9 +103,9 @@ class Claims {
     checkExpiry(expiresAt, now)
     // Condition: a proof that expires no later than one already forgotten counts as seen.
     if (expiresAt <= this.#forgottenUntil) return 'seen'
-    const space = name.lastIndexOf(' ')
-    const ownerName = name.slice(0, Math.max(space, 0))
-    const unique = name.slice(space + 1)
+    const cut = name.lastIndexOf(' ') + 1
+    const ownerName = name.slice(0, cut)
+    const unique = name.slice(cut)
     const known = this.#owners.numberOf(ownerName)
     // Condition: a name that is still claimed is seen, whatever expiry it comes with.
     if (known !== 0 && this.#isClaimed(known, unique)) return 'seen'
@@ -125,7 +125,7 @@ class Claims {
       // Condition: a claim is forgotten only when the wall clock and the monotonic clock have both passed its expiry.
       if (!(now > oldest.endsAt && elapsedMs > oldest.heldUntilMs)) return
       this.#buckets.shift()
-      this.#forgottenUntil = Math.max(this.#forgottenUntil, oldest.endsAt)
+      this.#forgottenUntil = oldest.endsAt
       this.#size -= oldest.size
       oldest.forEachOwner((owner) => this.#owners.released(owner))
     }
@@ -139,8 +139,7 @@ class Claims {
 
   #checkRoom(owner: number): void {
     if (this.#size < this.#maxClaims) return
-    const owners = this.#owners.active + (owner === 0 ? 1 : 0)
-    const share = (2 * this.#maxClaims - this.#size) / owners
+    const share = (2 * this.#maxClaims - this.#size) / this.#owners.active
     // Condition: when the store is full, an owner at or over its share is refused.
     if (this.#owners.countOf(owner) >= share) throw new CountersignError('replay-full', { detail: { step: 'claim' } })
   }

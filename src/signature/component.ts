@@ -176,8 +176,8 @@ function checkName(name: string): void {
 function withParams(name: string, params: Params): Component {
   for (const [param, value] of params) checkParam(param, value)
   const isDerived = name.startsWith('@')
-  const member = params.get('key') as string | undefined
-  const queryParam = params.get('name') as string | undefined
+  const member = textOf(params, 'key')
+  const queryParam = textOf(params, 'name')
   const [req, tr, bs, sf] = [params.has('req'), params.has('tr'), params.has('bs'), params.has('sf')]
   // Condition: a component with both "bs" and "sf" or "key" is refused.
   if (bs && (sf || member !== undefined)) throw malformed('bs')
@@ -188,6 +188,11 @@ function withParams(name: string, params: Params): Component {
   const key = serializeString(name) + serializeParams(params)
   const identity = identityOf(name, params)
   return { name, isDerived, req, tr, bs, sf, member, queryParam, key, identity }
+}
+
+function textOf(params: Params, name: string): string | undefined {
+  const value = params.get(name)
+  return typeof value === 'string' ? value : undefined
 }
 
 function checkParam(param: string, value: BareItem): void {

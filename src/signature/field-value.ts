@@ -18,9 +18,19 @@ export function fieldValue(component: Component, fields: Fields, types?: FieldTy
   return sf ? reserialized(component, value, types) : value
 }
 
-/** Replaces obsolete line folding by one space; the usual value has none. */
+/** Replaces obsolete line folding, with the white space around it, by one space; the usual value has none. */
 function unfold(value: string): string {
-  return value.includes('\n') ? value.replace(/[ \t]*\r?\n[ \t]+/g, ' ') : value
+  if (!value.includes('\n')) return value
+  return value
+    .split(/\r?\n[ \t]+/)
+    .map(withoutTrailingSpace)
+    .join(' ')
+}
+
+function withoutTrailingSpace(line: string): string {
+  let end = line.length
+  while (end > 0 && (line.charCodeAt(end - 1) === 0x20 || line.charCodeAt(end - 1) === 0x09)) end--
+  return line.slice(0, end)
 }
 
 function bytesOf({ name }: Component, fields: Fields): string {

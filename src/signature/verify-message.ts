@@ -134,6 +134,7 @@ function parametersOf(params: Params): Omit<MessageProof, 'label' | 'algorithm' 
     const isTime = name === 'created' || name === 'expires'
     // Condition: a signature parameter of the wrong type is refused.
     if (typeof value !== (isTime ? 'number' : 'string')) throw refused('proof-incomplete', name)
+    // The check above is one the compiler does not follow.
     said[name] = value as string | number
   }
   return said

@@ -1,4 +1,4 @@
-import { CountersignError, type ErrorDetail, isCountersignError } from '../core/errors.ts'
+import { CountersignError, isCountersignError } from '../core/errors.ts'
 import type { Report } from '../core/notice.ts'
 import { parseBundle } from './bundle.ts'
 import type { TrustSource } from './source.ts'
@@ -32,8 +32,22 @@ function asTrustError(error: unknown): CountersignError {
   return new CountersignError('trust-invalid', { cause: error, detail })
 }
 
-function detailOf(error: unknown): ErrorDetail {
-  return asTrustError(error).detail
+/**
+ * Runs one after the other, in order: no run that began earlier can end later and put an older version in place. Who
+ * asks while a run is still waiting to begin shares it.
+ */
+function oneAtATime(run: () => Promise<void>): () => Promise<void> {
+  let last: Promise<void> = Promise.resolve()
+  let waiting = false
+  return () => {
+    if (waiting) return last
+    waiting = true
+    last = last.then(() => {
+      waiting = false
+      return run()
+    })
+    return last
+  }
 }
 
 /**
@@ -42,11 +56,7 @@ function detailOf(error: unknown): ErrorDetail {
  */
 export async function createTrustHolder(source: TrustSource, report: Report): Promise<TrustHolder> {
   let closed = false
-  let queue: Promise<void> = Promise.resolve()
-  let waiting = false
-
-  const follow = async () => {
-    waiting = false
+  const reload = oneAtATime(async () => {
     if (closed) return
     try {
       const next = await loadVersion(source, version)
@@ -55,17 +65,9 @@ export async function createTrustHolder(source: TrustSource, report: Report): Pr
       report('trust.changed')
     } catch (error) {
       // Condition: an invalid new trust bundle leaves the one before in place.
-      if (!closed) report('trust.rejected', detailOf(error))
+      if (!closed) report('trust.rejected', asTrustError(error).detail)
     }
-  }
-
-  // One load at a time, in order: none that was begun earlier can end later and put an older version in place.
-  const reload = () => {
-    if (waiting) return queue
-    waiting = true
-    queue = queue.then(follow)
-    return queue
-  }
+  })
 
   // Watching begins before the first load, so that no change falls between the two.
   let early = false

@@ -41,6 +41,7 @@ export async function createWorkload(options: WorkloadOptions): Promise<Workload
   const { id } = parseWorkloadId(checked.id)
   const clock = checked.clock ?? systemClock
   const trail = trailOf(checked.audit)
+  const isOwnTrail = trail !== checked.audit
   const audit = trail.for({ workload: id, clock })
   const { report } = audit
   const trust = await createTrustHolder(checked.trust, report)
@@ -68,22 +69,23 @@ export async function createWorkload(options: WorkloadOptions): Promise<Workload
       if (!open) throw new CountersignError('workload-closed')
     },
   })
-  const workload = workloadOf(engine, trail, async () => {
+  const workload = workloadOf(engine, async () => {
     if (!open) return
     open = false
     trust.close()
     credentials.close()
     audit.write({ type: 'workload.closed' })
-    await trail.flush()
+    // A trail of the caller's own may serve others: only what this workload made for itself is closed.
+    await (isOwnTrail ? trail.close() : trail.flush())
   })
   audit.write({ type: 'workload.started' })
   return workload
 }
 
-function workloadOf(engine: Engine, audit: AuditTrail, close: () => Promise<void>): Workload {
+function workloadOf(engine: Engine, close: () => Promise<void>): Workload {
   const workload: Workload = Object.freeze({
     id: engine.id,
-    audit,
+    audit: engine.audit,
     fetch: secureFetch(engine, { peerAt: engine.peerAt, baseUrl: undefined }, {}),
     client: (options: ClientOptions) => clientOf(engine, options),
     health() {

@@ -131,6 +131,26 @@ describe('SinkQueue', () => {
     expect(queue.isDropping).toBe(false)
   })
 
+  it('tells of a drop before the sink is closed', async () => {
+    const first = deferred()
+    const order: string[] = []
+    const { queue } = queueOf(
+      async (events) => {
+        await (order.length === 0 ? first.promise : turn())
+        order.push(...events.map((event) => label(event) ?? ''))
+      },
+      { maxQueued: 1, close: async () => void order.push('close') },
+    )
+    queue.push(named('a'))
+    await turn()
+    queue.push(named('b'))
+    const closing = queue.close()
+    first.resolve()
+    await closing
+    expect(order).toEqual(['a', 'audit.dropped 1', 'close'])
+    expect([queue.lost, queue.isDropping]).toEqual([1, false])
+  })
+
   it('flushes a sink once everything pushed so far is written', async () => {
     const order: string[] = []
     const write = (events: readonly AuditEvent[]) => {

@@ -127,3 +127,10 @@ describe('properties', () => {
     )
   })
 })
+
+it('a path with a raw character that clients escape is refused', () => {
+  for (const character of '"<>^`{}|') {
+    expect(() => parseTarget(`/a${character}b`)).toThrow(expect.objectContaining({ code: 'target-not-canonical' }))
+  }
+  expect(targetOf(new URL('https://a.test/x^y|z"')).target).toBe('/x%5Ey%7Cz%22')
+})

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { sealWith } from '../../src/envelope/seal.ts'
 import { createKeyring, type EnvelopeContext, open, type Recipient, recipient, seal } from '../../src/envelope.ts'
-import { failureOf, freshJwk, pattern, publicOf } from './fixtures.ts'
+import { failureOf, fixedEntropy, freshJwk, pattern, publicOf } from './fixtures.ts'
 
 const key = new Uint8Array(32).fill(7)
 const keyring = createKeyring({ primary: 'k', keys: { k: key } })
@@ -64,5 +65,11 @@ describe('seal', () => {
     ]) {
       expect(await open(envelope, { with: ring })).toEqual(pattern(33))
     }
+  })
+
+  it('wipes the data key', async () => {
+    const dataKey = pattern(32)
+    await sealWith({ ...fixedEntropy({}), dataKey: () => dataKey }, pattern(5), { to: keyring })
+    expect(dataKey).toEqual(new Uint8Array(32))
   })
 })

@@ -18,3 +18,11 @@ it('tells at its first use a private key whose public half is another key’s, a
     expect(await open(envelope, { with: good })).toEqual(pattern(3))
   }
 })
+
+it('keeps its own copy of a key that is imported at its first use', async () => {
+  const jwk = { ...(await freshJwk('P-256')) }
+  const keyring = createKeyring({ primary: 'k', keys: { k: jwk } })
+  const envelope = await seal(pattern(3), { to: keyring })
+  Object.assign(jwk, await freshJwk('P-256'))
+  expect(await open(envelope, { with: keyring })).toEqual(pattern(3))
+})

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { fromBase64url } from '../../src/core/base64url.ts'
 import { primitives } from '../../src/crypto/node.ts'
 import type { Jwk } from '../../src/crypto/primitives.ts'
@@ -14,6 +14,10 @@ const rsa: Jwk = {
   alg: 'RS256',
   kid: '2011-04-29',
 }
+
+afterEach(() => {
+  vi.restoreAllMocks()
+})
 
 describe('thumbprint', () => {
   it('is the published one (RFC 7638 §3.1, RFC 8037 appendix A.3)', async () => {
@@ -65,6 +69,14 @@ describe('generateKey', () => {
     expect((await generateKey({ alg: 'Ed25519', kid: 'k1' })).kid).toBe('k1')
     const made = await Promise.all(Array.from({ length: 5 }, () => generateKey({ alg: 'X25519' })))
     expect(new Set(made.map((jwk) => jwk.d)).size).toBe(5)
+  })
+
+  it('makes keys on curves that the runtime lacks', async () => {
+    vi.spyOn(crypto.subtle, 'generateKey').mockRejectedValue(new DOMException('no', 'NotSupportedError'))
+    const [sign, agree] = [await generateKey({ alg: 'Ed25519' }), await generateKey({ alg: 'X25519' })]
+    await primitives.signingKey(suiteOfKey(sign), sign)
+    await primitives.agreementKey('X25519', agree)
+    expect([sign.alg, agree.use]).toEqual(['Ed25519', 'enc'])
   })
 
   it('a key for an unknown algorithm is not made', async () => {

@@ -2,6 +2,8 @@ import { type Bytes, utf8 } from '../../src/core/bytes.ts'
 import type { Code } from '../../src/core/codes.ts'
 import { Fields } from '../../src/core/message.ts'
 import { admit } from '../../src/flow/admit.ts'
+import { call } from '../../src/flow/call.ts'
+import type { Engine } from '../../src/flow/engine.ts'
 import { answerHandled, answerSelf } from '../../src/flow/answer.ts'
 import {
   checkGuardOptions,
@@ -72,7 +74,7 @@ export async function createWire(options: Partial<GuardOptions> = {}): Promise<W
     },
   })
   const sealKey = keys.find(({ use }) => use === 'enc')
-  if (sealKey !== undefined) engineOf(orders).peers.of(ledger.id).sealKey = publicJwk(sealKey)
+  if (sealKey !== undefined) engineOf(orders).peers.of(ledger.id).sealKey = { jwk: publicJwk(sealKey), expiresAt: Number.POSITIVE_INFINITY }
   const guard = guardSettings(engineOf(ledger), checkGuardOptions({ policy: allowAuthenticated(), ...options }))
   return {
     domain,
@@ -149,5 +151,5 @@ export function flip(text: string, at: number, bit = 1): string {
 /** The names a request's signature covers, fields only. */
 export function coveredFields(message: OnTheWire): string[] {
   const list = fieldAt(message, 'signature-input').split('(')[1]?.split(')')[0] ?? ''
-  return [...list.matchAll(/"([^"@]+)"/g)].map((match) => match[1] as string)
+  return [...list.matchAll(/"([a-z0-9-]+)"/g)].map((match) => match[1] as string)
 }

@@ -112,6 +112,7 @@ describe('component identifiers', () => {
       ['@method', '"@method"'],
       ['x-y', '"x-y"'],
       ['"x-y";sf;key="a"', '"x-y";key="a";sf'],
+      ['"x-y";key="a";sf', '"x-y";sf;key="a"'],
     ]
     for (const pair of pairs) expect(refused(() => read(pair))).toEqual(['signature-malformed', 'duplicate'])
     expect(read(['x-y', '"x-y";sf', '"x-y";key="a"', '"x-y";key="b"', '"x-y";bs', '"x-y";tr'])).toHaveLength(6)

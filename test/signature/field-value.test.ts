@@ -6,7 +6,18 @@ import { refused } from './refusal.ts'
 
 const fields = new Fields([
   ...['X-List', ' a;q=1.0 ', 'X-List', '(b   c),?1', 'Priority', 'u=1,  i', 'Client-Cert', ':aGk=: ', 'Empty', ''],
-  ...['Set-Cookie', 'a=1, b', 'Set-Cookie', 'caf\u00e9', 'Folded', 'one \r\n\ttwo', 'Broken', '"', 'Wide', '\u20ac'],
+  ...[
+    'Set-Cookie',
+    'a=1, b',
+    'Set-Cookie',
+    'caf\u00e9',
+    'Folded',
+    'one \r\n\ttwo\n  three',
+    'Broken',
+    '"',
+    'Wide',
+    '\u20ac',
+  ],
 ])
 const types = new Map([['x-list', 'list' as const]])
 const value = (text: string) => fieldValue(parseComponent(text), fields, types)
@@ -15,7 +26,12 @@ describe('field values', () => {
   it('are the instances, trimmed and joined', () => {
     expect(value('x-list')).toBe('a;q=1.0, (b   c),?1')
     expect(value('empty')).toBe('')
-    expect(value('folded')).toBe('one two')
+    expect(value('folded')).toBe('one two three')
+  })
+
+  it('unfold in a time that grows with their length', () => {
+    const long = new Fields(['Folded', `a${' '.repeat(200_000)}b${'\n '.repeat(100_000)}c`])
+    expect(fieldValue(parseComponent('folded'), long)).toMatch(/^a {200000}b +c$/)
   })
 
   it('are reserialized as what they are', () => {

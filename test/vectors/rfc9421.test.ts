@@ -1,7 +1,6 @@
 import { constants, createPrivateKey, createPublicKey, sign, verify } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import type { HttpRequest } from '../../src/core/message.ts'
-import { Fields } from '../../src/core/message.ts'
+import { Fields, type HttpRequest, type HttpResponse } from '../../src/core/message.ts'
 import type { Jwk } from '../../src/crypto/primitives.ts'
 import { baseBytes, componentValue, signatureBase } from '../../src/signature/base.ts'
 import { parseComponent, readComponents } from '../../src/signature/component.ts'
@@ -164,10 +163,7 @@ describe('RFC 9421 examples', () => {
 })
 
 /** The value of the component a printed line begins with, and what the line says it is. */
-function compare(
-  line: string,
-  source: { message: HttpRequest | { status: number; fields: Fields; trailers?: Fields } },
-) {
+function compare(line: string, source: { message: HttpRequest | HttpResponse }) {
   const colon = line.indexOf(': ')
   const component = parseComponent(line.slice(0, colon))
   const fieldTypes = new Map([['example-dict', 'dictionary' as const]])
@@ -178,7 +174,7 @@ function getOf(target: string, method = 'GET'): HttpRequest {
   return { method, target, scheme: 'https', authority: 'www.example.com', fields: new Fields([]) }
 }
 
-function sourceOf(example: Example): HttpRequest | { status: number; fields: Fields; trailers?: Fields } {
+function sourceOf(example: Example): HttpRequest | HttpResponse {
   const { headers = [], trailers, status, request, query } = example
   const fields = Fields.fromEntries(headers)
   if (trailers !== undefined) return { status: status ?? 200, fields, trailers: Fields.fromEntries(trailers) }
@@ -190,6 +186,8 @@ function sourceOf(example: Example): HttpRequest | { status: number; fields: Fie
 }
 
 describe('RFC 9421 component values', () => {
+  vectorIt('are all here', () => expect(vectors?.component_examples).toHaveLength(10))
+
   for (const example of vectors?.component_examples ?? []) {
     vectorIt(`section ${example.section}`, () => {
       const message = sourceOf(example)

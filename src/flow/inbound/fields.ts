@@ -1,4 +1,4 @@
-import type { Fields } from '../../core/message.ts'
+import { Fields } from '../../core/message.ts'
 import { isProofField, isUnproven } from '../../signature/coverage.ts'
 import type { GuardSettings } from './guard-options.ts'
 import type { Read } from './stages.ts'
@@ -16,14 +16,19 @@ const OURS = new Set([
 export function handlerFields(guard: GuardSettings, call: Read): { fields: Fields; dropped: string[] } {
   const { proof, request } = call
   const proven = call.token !== undefined && proof !== undefined
+  const raw: string[] = []
   const dropped: string[] = []
-  const kept = request.fields.filter((name) => {
-    if (isProofField(name) || OURS.has(name)) return false
+  for (const name of request.fields.names()) {
+    if (isProofField(name) || OURS.has(name)) continue
+    const isCovered = proven && proof.covers(name)
     // Condition: a field that no proof covers never reaches a handler.
-    const isSeen = !proven ? name !== 'txn-token' : proof.covers(name) || isUnproven(name) || guard.pass.has(name)
-    if (!isSeen && !dropped.includes(name)) dropped.push(name)
-    return isSeen
-  })
+    if (isCovered || (proven ? isUnproven(name) || guard.pass.has(name) : name !== 'txn-token')) {
+      // Condition: a covered field that was split on its way reaches a handler as the one value that was signed.
+      const values = isCovered ? [request.fields.get(name) ?? ''] : request.fields.all(name)
+      for (const value of values) raw.push(name, value)
+    } else dropped.push(name)
+  }
+  const kept = new Fields(raw)
   if (!call.announced.sealed) return { fields: kept, dropped }
   const inner = call.announced.contentType
   return {

@@ -9,21 +9,33 @@ import { DISCOVERY_PATH } from '../inbound/own-routes.ts'
 import type { Resolved } from './stages.ts'
 
 const REDISCOVER_MS = 300_000
+const RETRY_MS = 5_000
 
 /** One attempt of a call: given, because the attempt that needs discovery is what discovery is made with. */
 export type Attempt = (engine: Engine, call: Resolved) => Promise<{ readonly answer: HttpAnswer }>
 
-/** Asks the peer what it speaks, at most once in five minutes. Its failure changes nothing: what must be sealed still must. */
+/**
+ * Asks the peer what it speaks: one question at a time, answered for five minutes, after a failure for five seconds. Its
+ * failure changes nothing: what must be sealed still must.
+ */
 export async function discover(engine: Engine, call: Resolved, attempt: Attempt): Promise<void> {
   const known = engine.peers.of(call.peer)
-  const now = platform.monotonicMs()
-  if (now < known.discoverAfterMs) return
-  known.discoverAfterMs = now + REDISCOVER_MS
+  if (platform.monotonicMs() < known.discoverAfterMs) return
+  known.discovering ??= ask(engine, call, attempt).finally(() => {
+    known.discovering = undefined
+  })
+  await known.discovering
+}
+
+async function ask(engine: Engine, call: Resolved, attempt: Attempt): Promise<void> {
+  const known = engine.peers.of(call.peer)
   try {
     const { answer } = await attempt(engine, discoveryOf(call))
     if (answer.status === 200 && saysSeal(answer)) known.demandsSeal = true
+    known.discoverAfterMs = platform.monotonicMs() + REDISCOVER_MS
   } catch (cause) {
     if (!isCountersignError(cause)) throw cause
+    known.discoverAfterMs = platform.monotonicMs() + RETRY_MS
   }
 }
 
@@ -36,6 +48,8 @@ function discoveryOf(call: Resolved): Resolved {
     method: 'GET',
     fields: new Fields([]),
     body: undefined,
+    // One caller's abort is not another's.
+    signal: undefined,
     redirect: 'manual',
     options: { ...call.options, seal: 'never', mode: 'enforce' },
   }

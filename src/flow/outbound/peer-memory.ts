@@ -4,12 +4,14 @@ import type { Jwk } from '../../crypto/primitives.ts'
 export interface Known {
   /** Added to our clock when signing for this peer: its clock, by its last answer. */
   clockOffsetSeconds: number
-  /** The seal key of its newest verified token. */
-  sealKey: Jwk | undefined
+  /** The seal key of its newest verified token, good until that token expires: the peer keeps the private half as long. */
+  sealKey: { readonly jwk: Jwk; readonly expiresAt: number } | undefined
   /** It once asked for sealing: it gets no plain body from this process again. */
   demandsSeal: boolean
   /** Monotonic: when to ask again what it speaks. */
   discoverAfterMs: number
+  /** The discovery that is under way: whoever needs to know waits for the same one. */
+  discovering: Promise<void> | undefined
 }
 
 /** One entry a peer, for peers this process calls: bounded by who is in its directory. */
@@ -32,6 +34,7 @@ export function createPeerMemory(): PeerMemory {
         sealKey: undefined,
         demandsSeal: false,
         discoverAfterMs: Number.NEGATIVE_INFINITY,
+        discovering: undefined,
       }
       known.set(peer, fresh)
       return fresh

@@ -79,8 +79,13 @@ async function assertOpener(engine: Engine): Promise<void> {
   }
 }
 
+function learnedKey(engine: Engine, peer: string): Jwk | undefined {
+  const known = engine.peers.of(peer).sealKey
+  return known !== undefined && known.expiresAt > engine.clock.now() ? known.jwk : undefined
+}
+
 async function keyOf(engine: Engine, call: Resolved, discover: Discover): Promise<Jwk> {
-  const find = () => engine.trust.current().sealKeysFor(call.peer)[0] ?? engine.peers.of(call.peer).sealKey
+  const find = () => engine.trust.current().sealKeysFor(call.peer)[0] ?? learnedKey(engine, call.peer)
   const known = find()
   if (known !== undefined) return known
   await discover(call)

@@ -64,7 +64,8 @@ function learn(engine: Engine, call: Received, proven: { proof: Proof; token: Ve
   const known = engine.peers.of(call.peer)
   const offset = proven.proof.parameters.created - nowSeconds(engine.clock)
   known.clockOffsetSeconds = Math.abs(offset) > engine.toleranceSeconds / 2 ? offset : 0
-  if (proven.token.sealKey !== undefined) known.sealKey = proven.token.sealKey
+  const { sealKey, expiresAt } = proven.token
+  if (sealKey !== undefined) known.sealKey = { jwk: sealKey, expiresAt }
   const { answer } = call
   const isProblem =
     answer.status === 415 && readProblemKind(answer.fields.get('content-type'), answer.body) === 'encryption-required'

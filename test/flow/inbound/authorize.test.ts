@@ -76,7 +76,12 @@ it('a sealed request of a caller to whom the answer cannot be sealed is refused'
   const mute = engineOf(await wire.domain.workload('mute', { credentials }))
   const { peers, transport, credentials: full } = engineOf(wire.orders)
   // The library itself does not send this: the caller here claims a key that its token does not name.
-  const claims = { ...mute.credentials, current: mute.credentials.current, sealKeys: full.sealKeys }
+  const claims: typeof full = {
+    current: () => mute.credentials.current(),
+    sealKeys: () => full.sealKeys(),
+    health: () => [],
+    close: () => undefined,
+  }
   const engine = { ...mute, peers, transport, credentials: claims }
   const message = await wire.capture({ method: 'POST', body: 'x', countersign: { seal: 'always' } }, '/v1', engine)
   expect(await wire.deliver(message)).toMatchObject({ ran: false, code: 'encryption-required', status: 415 })

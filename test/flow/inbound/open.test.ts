@@ -16,9 +16,9 @@ it('a sealed body that no proof covers is refused', async () => {
   const wire = await createWire({ policy: anybody, mode: 'observe' })
   const message = await wire.capture(sealed)
   const bare = ['signature', 'signature-input', 'workload-identity-token'].reduce(withoutField, message)
-  expect(await wire.deliver(bare)).toMatchObject({ ran: false, status: 400 })
+  expect(await wire.deliver(bare)).toMatchObject({ ran: false, code: 'encryption-required' })
   const wrong = await wire.capture(sealed)
-  expect(await wire.deliver({ ...wrong, target: '/elsewhere' })).toMatchObject({ ran: false, status: 400 })
+  expect(await wire.deliver({ ...wrong, target: '/elsewhere' })).toMatchObject({ ran: false })
 })
 
 it('a sealed body of another call is refused with one code', async () => {

@@ -150,5 +150,15 @@ it('remembers what a verified answer taught', async () => {
   domain.serve(ledger, 'https://ledger.test', () => new Response('ok'))
   const { orders } = await tapped(domain)
   await orders.fetch('https://ledger.test/a')
-  expect(engineOf(orders).peers.of(ledger.id).sealKey?.use).toBe('enc')
+  expect(engineOf(orders).peers.of(ledger.id).sealKey?.jwk.use).toBe('enc')
+})
+
+it('calls at once wait for one discovery, and none goes out plain before it has answered', async () => {
+  const domain = await testDomain('acme.test')
+  domain.serve(await domain.workload('ledger'), 'https://ledger.test', () => new Response('ok'), { policy: sealedOnly })
+  const { orders, bodies, paths } = await tapped(domain)
+  const answers = await Promise.all(Array.from({ length: 64 }, () => orders.fetch('https://ledger.test/a', post)))
+  expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]))
+  expect(paths.filter((path) => path.includes('well-known'))).toHaveLength(1)
+  expect(bodies.join()).not.toContain('4929')
 })

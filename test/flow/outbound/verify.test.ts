@@ -51,7 +51,7 @@ it('an answer whose signature covers no digest may not carry one byte of a body'
   const domain = await testDomain('acme.test')
   domain.serve(await domain.workload('ledger'), 'https://ledger.test', () => new Response(null, { status: 200 }))
   const orders = await domain.workload('orders', {
-    transport: async (to, init) => new Response('x', await domain.deliver(new Request(to, init))),
+    transport: async (to, init) => new Response(new Uint8Array([120]), await domain.deliver(new Request(to, init))),
   })
   await expect(orders.fetch(url)).rejects.toMatchObject({ code: 'answer-invalid' })
 })

@@ -1,0 +1,8 @@
+export { matchesCaller } from './identity/match.ts'
+export { allowAuthenticated } from './policy/allow-authenticated.ts'
+export type { Authorizer, Decision, PolicyQuestion } from './policy/decision.ts'
+export { definePolicy, parsePolicy } from './policy/define-policy.ts'
+export type { PolicyDocument, PolicyRule, RuleConditions } from './policy/document.ts'
+export type { Explanation, RuleFinding } from './policy/explain.ts'
+export type { Policy, PolicyOptions } from './policy/policy.ts'
+export { type PolicyFile, policyFile } from './policy/policy-file.ts'

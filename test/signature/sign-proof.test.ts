@@ -1,0 +1,118 @@
+import { describe, expect, it } from 'vitest'
+import { Fields } from '../../src/core/message.ts'
+import { proofBase, readProof, verifyProof } from '../../src/signature/proof.ts'
+import { signAnswer, signRequest } from '../../src/signature/sign-proof.ts'
+import {
+  answerParameters,
+  calleeKey,
+  callerKey,
+  freshKey,
+  plainRequest,
+  plainResponse,
+  requestParameters,
+  signedAnswer,
+  signedRequest,
+  signingKey,
+} from './exchange.ts'
+import { refusal } from './refusal.ts'
+
+const fieldsOf = (count: number, length = 1) =>
+  new Fields(Array.from({ length: count }, (_, i) => [`X-${'h'.repeat(length)}-${i}`, 'v']).flat())
+
+describe('signing a request', () => {
+  it('covers method, target and every field but the unproven ones', async () => {
+    const { request, proof } = await signedRequest()
+    expect(request.fields.get('signature-input')).toBe(
+      'wimse=("@method" "@request-target" "content-type" "x-tenant" "content-digest" "authorization"' +
+        ' "workload-identity-token");created=1800000000;expires=1800000060;nonce="a-nonce"' +
+        ';tag="wimse-workload-to-workload";wimse-aud="spiffe://acme.internal/ledger";wimse-sign-response',
+    )
+    const read = readProof(request.fields, 'request')
+    expect(read?.member).toBe(proof.member)
+    expect(read?.components).toEqual(proof.components)
+    expect(read?.signature).toEqual(proof.signature)
+    expect(read?.parameters).toEqual({ ...requestParameters, requestNonce: undefined })
+    await verifyProof(proof, proofBase(proof, request), await callerKey())
+  })
+
+  it('takes another label, if it is one', async () => {
+    const key = await signingKey(freshKey())
+    const given = { request: plainRequest, parameters: requestParameters, signingKey: key }
+    const { fields } = await signRequest({ ...given, label: 'sig-1' })
+    expect(fields.signature).toMatch(/^sig-1=:[A-Za-z0-9+/]{86}==:$/)
+    expect(refusal(() => signRequest({ ...given, label: 'Sig 1' })).code).toBe('option-invalid')
+  })
+
+  it('a message with more fields than a proof may cover is not signed', async () => {
+    const key = await signingKey(freshKey())
+    const sign = (count: number) =>
+      signRequest({
+        request: { ...plainRequest, fields: fieldsOf(count) },
+        parameters: requestParameters,
+        signingKey: key,
+      })
+    expect((await sign(62)).proof.components).toHaveLength(64)
+    expect(refusal(() => sign(63))).toMatchObject({ code: 'option-invalid', detail: { step: 'count' } })
+  })
+
+  it('a message whose Signature-Input would be too long is not signed', async () => {
+    const key = await signingKey(freshKey())
+    const request = { ...plainRequest, fields: fieldsOf(60, 140) }
+    const error = refusal(() => signRequest({ request, parameters: requestParameters, signingKey: key }))
+    expect(error).toMatchObject({ code: 'option-invalid', detail: { option: 'headers', step: 'length' } })
+  })
+
+  it('a field whose value cannot be covered is not signed', async () => {
+    const key = await signingKey(freshKey())
+    const sign = (name: string, value: string) => {
+      const fields = new Fields(['Accept', '*/*', name, value])
+      return refusal(() =>
+        signRequest({ request: { ...plainRequest, fields }, parameters: requestParameters, signingKey: key }),
+      )
+    }
+    for (const [name, value] of [
+      ['x-accent', 'caf\u00e9'],
+      ['x-break', 'a\r\nb: c'],
+    ] as const) {
+      const error = sign(name, value)
+      expect(error).toMatchObject({ code: 'option-invalid', detail: { option: 'headers', step: name } })
+      expect(error.message).not.toContain(value)
+    }
+    for (const name of ['@method', 'x y', ':path'])
+      expect(sign(name, 'v')).toMatchObject({ code: 'option-invalid', detail: { step: 'name' } })
+  })
+})
+
+describe('signing an answer', () => {
+  it('covers status, its fields, and all that its request covered', async () => {
+    const sent = await signedRequest()
+    const { response, proof } = await signedAnswer(sent)
+    expect(response.fields.get('signature-input')).toBe(
+      'wimse=("@status" "@method";req "@request-target";req "content-type" "workload-identity-token" "set-cookie";bs' +
+        ' "content-digest" "content-type";req "x-tenant";req "content-digest";req "authorization";req' +
+        ' "workload-identity-token";req "signature-input";req;key="wimse");created=1800000000;expires=1800000060' +
+        ';nonce="another-nonce";tag="wimse-workload-to-workload";wimse-req-nonce="a-nonce"',
+    )
+    await verifyProof(proof, proofBase(proof, response, sent.request), await calleeKey())
+  })
+
+  it('that cannot be signed as a whole is refused, naming the field', async () => {
+    const sent = await signedRequest()
+    const key = await signingKey(freshKey('Ed25519'))
+    const sign = (fields: Fields) =>
+      refusal(() =>
+        signAnswer({
+          response: { ...plainResponse, fields },
+          request: sent.request,
+          requestProof: sent.proof,
+          parameters: answerParameters,
+          signingKey: key,
+        }),
+      )
+    expect(sign(new Fields(['X-Accent', '\u00e9']))).toMatchObject({
+      code: 'answer-unsignable',
+      detail: { step: 'x-accent' },
+    })
+    expect(sign(fieldsOf(160))).toMatchObject({ code: 'answer-unsignable', detail: { step: 'count' } })
+  })
+})
