@@ -4,12 +4,8 @@ import { answerHandled, answerSelf, type HandlerAnswer } from '../flow/answer.ts
 import { runInCall } from '../flow/call-context.ts'
 import type { HttpAnswer } from '../flow/http-answer.ts'
 import type { Admitted } from '../flow/inbound/admission.ts'
-import {
-  checkGuardOptions,
-  type GuardOptions,
-  type GuardSettings,
-  guardSettings,
-} from '../flow/inbound/guard-options.ts'
+import type { GuardOptions } from '../flow/inbound/guard-options.ts'
+import { checkGuardOptions, type GuardSettings, guardSettings } from '../flow/inbound/guard-settings.ts'
 import type { Arrival } from '../flow/inbound/stages.ts'
 import { fieldsOf, headersOf, readStream } from '../flow/whatwg.ts'
 import { engineOf, type Workload } from '../flow/workload.ts'

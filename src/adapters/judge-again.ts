@@ -2,7 +2,7 @@ import { parseTarget } from '../core/canonical.ts'
 import type { CountersignError } from '../core/errors.ts'
 import type { Call } from '../flow/call-context.ts'
 import type { HttpAnswer } from '../flow/http-answer.ts'
-import type { GuardSettings } from '../flow/inbound/guard-options.ts'
+import type { GuardSettings } from '../flow/inbound/guard-settings.ts'
 import { problemOf } from '../flow/problem.ts'
 
 /** A second guard on a route only decides again: the proof was claimed, the peer is known. Gives the refusal, if any. */

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { checkGuardOptions, type GuardOptions, guardSettings } from '../flow/inbound/guard-options.ts'
+import type { GuardOptions } from '../flow/inbound/guard-options.ts'
+import { checkGuardOptions, guardSettings } from '../flow/inbound/guard-settings.ts'
 import { engineOf, type Workload } from '../flow/workload.ts'
 import { guardNode } from './node-guard.ts'
 

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { randomUuid } from '../core/random.ts'
-import { checkGuardOptions, type GuardOptions, guardSettings } from '../flow/inbound/guard-options.ts'
+import type { GuardOptions } from '../flow/inbound/guard-options.ts'
+import { checkGuardOptions, guardSettings } from '../flow/inbound/guard-settings.ts'
 import { problemOf } from '../flow/problem.ts'
 import { engineOf, type Workload } from '../flow/workload.ts'
 import { guardNode, respond } from './node-guard.ts'

@@ -1,22 +1,9 @@
 import type { Bytes } from '../core/bytes.ts'
 import type { MaybePromise } from '../core/maybe-promise.ts'
+import type { Jwk } from './jwk.ts'
 import type { Curve, SignatureSuite } from './suites.ts'
 
-/** A public or private key as JSON (RFC 7517), the only form keys are given in. */
-export interface Jwk {
-  readonly kty: string
-  readonly kid?: string
-  readonly alg?: string
-  readonly use?: string
-  readonly crv?: string
-  readonly x?: string
-  readonly y?: string
-  readonly d?: string
-  readonly k?: string
-  readonly n?: string
-  readonly e?: string
-  readonly [member: string]: unknown
-}
+export type { Jwk } from './jwk.ts'
 
 declare const opaque: unique symbol
 

@@ -1,5 +1,5 @@
 import { CountersignError } from '../core/errors.ts'
-import type { Jwk } from './primitives.ts'
+import type { Jwk } from './jwk.ts'
 
 /** The curves for key agreement. */
 export type Curve = 'P-256' | 'X25519'

@@ -1,4 +1,3 @@
-import type { Bytes } from '../core/bytes.ts'
 import { nowSeconds } from '../core/clock.ts'
 import { CountersignError, isCountersignError } from '../core/errors.ts'
 import { Fields } from '../core/message.ts'
@@ -13,7 +12,7 @@ import { signAnswer } from '../signature/sign-proof.ts'
 import { sealedFields } from './envelope-field.ts'
 import type { HttpAnswer } from './http-answer.ts'
 import type { Answered } from './inbound/admission.ts'
-import type { GuardSettings } from './inbound/guard-options.ts'
+import type { GuardSettings } from './inbound/guard-settings.ts'
 import type { Opened, Reached } from './inbound/stages.ts'
 import { problemOf } from './problem.ts'
 import { salvageProof } from './salvage-proof.ts'
@@ -70,8 +69,8 @@ async function sealIfDue(
   stage: Opened,
   given: HttpAnswer,
 ): Promise<HttpAnswer | CountersignError> {
-  if (!stage.sealAnswer || stage.proof === undefined || given.body === undefined || given.body.length === 0)
-    return given
+  const plain = bodyOf(stage, given)
+  if (!stage.sealAnswer || stage.proof === undefined || plain === undefined) return given
   // Condition: an answer with a content coding is not sealed but refused.
   if (given.fields.has('content-encoding')) return unsignable('content-encoding')
   const key = sealKeyOf(guard.engine, stage.peer.id, stage.token)
@@ -87,7 +86,7 @@ async function sealIfDue(
     callName: stage.proof.parameters.nonce,
     status: given.status,
   })
-  const body = await seal(given.body, { to: recipient(key), context })
+  const body = await seal(plain, { to: recipient(key), context })
   return { status: given.status, fields: given.fields.with(sealedFields(contentType)), body }
 }
 
@@ -115,20 +114,26 @@ function unsigned(given: HttpAnswer): HttpAnswer {
   return { ...given, fields: given.fields.filter((name) => name === 'cache-control' || !OWN_FIELDS.has(name)) }
 }
 
+/** Answers to HEAD, 204 and 304 have neither body nor digest. */
+function bodyOf(stage: Pick<Reached, 'request'>, { status, body }: HttpAnswer): HttpAnswer['body'] {
+  const isBodyless = stage.request.method === 'HEAD' || status === 204 || status === 304 || body?.length === 0
+  return isBodyless ? undefined : body
+}
+
 async function sign(
   guard: GuardSettings,
   what: { proof: Proof; stage: Pick<Reached, 'request'>; given: HttpAnswer },
 ): Promise<HttpAnswer> {
   const { engine } = guard
   const { proof, stage, given } = what
+  const body = bodyOf(stage, given)
   const credential = await engine.credentials.current()
   const created = nowSeconds(engine.clock)
   const sealedEnvelope = given.fields.get('content-envelope')
   const raw = [...given.fields.filter((name) => !OWN_FIELDS.has(name)).raw]
   raw.push('Cache-Control', 'no-store, no-transform', 'Workload-Identity-Token', credential.token)
   if (sealedEnvelope !== undefined) raw.push('Content-Envelope', sealedEnvelope)
-  const digest = await digestOf(given.body)
-  if (digest !== undefined) raw.push('Content-Digest', digest)
+  if (body !== undefined) raw.push('Content-Digest', await contentDigest(body))
   const response = { status: given.status, fields: new Fields(raw) }
   const { fields } = await signAnswer({
     response,
@@ -144,9 +149,5 @@ async function sign(
     },
     signingKey: credential.signingKey,
   })
-  return { status: given.status, fields: response.fields.with(fields), body: given.body }
-}
-
-async function digestOf(body: Bytes | undefined): Promise<string | undefined> {
-  return body === undefined || body.length === 0 ? undefined : await contentDigest(body)
+  return { status: given.status, fields: response.fields.with(fields), body }
 }

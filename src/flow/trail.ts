@@ -3,7 +3,7 @@ import type { EventDraft } from '../audit/event.ts'
 import type { CountersignError } from '../core/errors.ts'
 import { anonymous } from '../identity/peer.ts'
 import type { HttpAnswer } from './http-answer.ts'
-import type { GuardSettings } from './inbound/guard-options.ts'
+import type { GuardSettings } from './inbound/guard-settings.ts'
 import type { Arrival, Reached } from './inbound/stages.ts'
 
 type Draft = { -readonly [Name in keyof EventDraft]: EventDraft[Name] }

@@ -78,7 +78,8 @@ export async function proveWorkload(
   return { peer: peerOf(token), token }
 }
 
-function peerOf(token: VerifiedToken): Peer {
+/** The peer a verified token names, once its key has proven itself by a signature. */
+export function peerOf(token: VerifiedToken): Peer {
   return Object.freeze({
     id: token.id.id,
     authenticatedBy: 'signature',

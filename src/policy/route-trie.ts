@@ -34,6 +34,7 @@ function segmentsOf(path: string, comparison: Comparison): string[] {
 }
 
 function lenient(segments: readonly string[]): string[] {
+  // Condition: a deny also matches a path in another case, with a trailing slash more or less, or escaped otherwise.
   const plain = segments.map(folded)
   if (plain.at(-1) === '') plain.pop()
   return plain
@@ -105,6 +106,7 @@ export class RouteTrie {
       enter(node.rest)
       const literal = node.literals.get(segment)
       if (literal !== undefined) walk(literal, depth + 1)
+      // Condition: a parameter never stands for an empty segment.
       if (node.parameter !== undefined && segment !== '') walk(node.parameter, depth + 1)
     }
     walk(this.#root, 0)

@@ -8,7 +8,7 @@ import { bundleSchema, isForSomethingElse } from './schema.ts'
 /** Whom to believe within a trust domain. */
 export interface TrustDomainEntry {
   readonly keys: readonly Jwk[]
-  /** Where given, a token that names its issuer must name one of these. */
+  /** Where given, a token must name its issuer (`iss`), and it must be one of these. */
   readonly issuers?: readonly string[]
   readonly spiffe_sequence?: number
   readonly spiffe_refresh_hint?: number

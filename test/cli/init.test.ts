@@ -55,7 +55,7 @@ it.each([
   [['acme.internal', 'orders=http://orders/path'], 'orders=http://orders/path'],
   [['acme.internal', 'trust=http://trust'], 'trust=http://trust'],
   [['acme.internal', '../x=http://x'], '../x'],
-  [['Acme Internal', 'x=http://x'], 'Acme Internal'],
+  [['Acme Internal', 'x=http://x'], 'workload identifier'],
   [['acme.internal', 'a=http://a', 'a=http://b'], 'once'],
   [['acme.internal', 'a=http://a', '--what'], 'what'],
 ])('says what is wrong with %j', async (args, word) => {

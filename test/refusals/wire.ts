@@ -2,15 +2,11 @@ import { type Bytes, utf8 } from '../../src/core/bytes.ts'
 import type { Code } from '../../src/core/codes.ts'
 import { Fields } from '../../src/core/message.ts'
 import { admit } from '../../src/flow/admit.ts'
+import { answerHandled, answerSelf } from '../../src/flow/answer.ts'
 import { call } from '../../src/flow/call.ts'
 import type { Engine } from '../../src/flow/engine.ts'
-import { answerHandled, answerSelf } from '../../src/flow/answer.ts'
-import {
-  checkGuardOptions,
-  type GuardOptions,
-  type GuardSettings,
-  guardSettings,
-} from '../../src/flow/inbound/guard-options.ts'
+import type { GuardOptions } from '../../src/flow/inbound/guard-options.ts'
+import { checkGuardOptions, type GuardSettings, guardSettings } from '../../src/flow/inbound/guard-settings.ts'
 import type { CallOptions } from '../../src/flow/outbound/call-options.ts'
 import { fieldsOf } from '../../src/flow/whatwg.ts'
 import { engineOf, type Workload } from '../../src/flow/workload.ts'
@@ -74,7 +70,8 @@ export async function createWire(options: Partial<GuardOptions> = {}): Promise<W
     },
   })
   const sealKey = keys.find(({ use }) => use === 'enc')
-  if (sealKey !== undefined) engineOf(orders).peers.of(ledger.id).sealKey = { jwk: publicJwk(sealKey), expiresAt: Number.POSITIVE_INFINITY }
+  if (sealKey !== undefined)
+    engineOf(orders).peers.of(ledger.id).sealKey = { jwk: publicJwk(sealKey), expiresAt: Number.POSITIVE_INFINITY }
   const guard = guardSettings(engineOf(ledger), checkGuardOptions({ policy: allowAuthenticated(), ...options }))
   return {
     domain,

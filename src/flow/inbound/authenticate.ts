@@ -3,7 +3,7 @@ import { anonymous, type Peer } from '../../identity/peer.ts'
 import { readWorkloadId } from '../../identity/workload-id.ts'
 import type { Authenticator, Established } from '../../peer/authenticator.ts'
 import { isWorkloadProof, proveWorkload } from '../../peer/workload-proof.ts'
-import type { GuardSettings } from './guard-options.ts'
+import type { GuardSettings } from './guard-settings.ts'
 import type { Authenticated, Parsed } from './stages.ts'
 
 /** Finds out who calls: the first way whose evidence is present decides, and nothing falls through to a weaker one. */

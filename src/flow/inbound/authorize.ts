@@ -3,7 +3,7 @@ import { anonymous } from '../../identity/peer.ts'
 import type { Decision } from '../../policy/decision.ts'
 import { ACCEPT_ENVELOPE } from '../envelope-field.ts'
 import { sealKeyOf } from '../seal-key.ts'
-import type { GuardSettings } from './guard-options.ts'
+import type { GuardSettings } from './guard-settings.ts'
 import type { Authorized, Claimed } from './stages.ts'
 
 /** Asks the policy. Deny by default; what only lacks sealing is told so. */

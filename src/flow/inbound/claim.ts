@@ -1,6 +1,6 @@
 import { CountersignError, isCountersignError } from '../../core/errors.ts'
 import { claimName } from '../../replay/claim-name.ts'
-import type { GuardSettings } from './guard-options.ts'
+import type { GuardSettings } from './guard-settings.ts'
 import type { Authenticated, Claimed } from './stages.ts'
 
 /** Claims the proof, once and for all: after it holds and is meant for us, before anything else happens. */

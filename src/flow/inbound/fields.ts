@@ -1,6 +1,6 @@
 import { Fields } from '../../core/message.ts'
 import { isProofField, isUnproven } from '../../signature/coverage.ts'
-import type { GuardSettings } from './guard-options.ts'
+import type { GuardSettings } from './guard-settings.ts'
 import type { Read } from './stages.ts'
 
 /** Fields that only a proof gives a meaning: nobody sees them as they arrived, whoever sent them. */

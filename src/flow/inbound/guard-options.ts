@@ -1,11 +1,6 @@
-import { CountersignError } from '../../core/errors.ts'
-import { checkOptions } from '../../core/options.ts'
 import type { Authenticator } from '../../peer/authenticator.ts'
-import { workloadProof } from '../../peer/workload-proof.ts'
 import type { Authorizer } from '../../policy/decision.ts'
-import { isDemanded, isProofField } from '../../signature/coverage.ts'
-import type { Engine, Mode } from '../engine.ts'
-import { guardOptionsSchema } from './schema.ts'
+import type { Mode } from '../engine.ts'
 
 /** What a guard is told: who may call, and within which bounds. */
 export interface GuardOptions {
@@ -27,52 +22,4 @@ export interface GuardOptions {
   readonly upgrades?: readonly string[]
   /** What an ingress cuts off the path: put back before the signature is verified. */
   readonly strippedPrefix?: string
-}
-
-/** The options of a guard, checked and completed once. */
-export interface GuardSettings {
-  readonly engine: Engine
-  readonly policy: Authorizer
-  readonly accept: readonly Authenticator[]
-  readonly mode: Mode
-  readonly sealRequired: boolean
-  readonly maxBodyBytes: number
-  readonly exempt: ReadonlySet<string>
-  readonly pass: ReadonlySet<string>
-  readonly upgrades: ReadonlySet<string>
-  readonly strippedPrefix: string
-}
-
-/** Checks a guard's options where they are given. */
-export function checkGuardOptions(options: GuardOptions): GuardOptions {
-  const checked = checkOptions(guardOptionsSchema, options, 'guard options')
-  const forbidden = checked.pass?.find((name) => isProofField(name) || isDemanded(name))
-  // Condition: a guard that is told to pass a field which must be covered is refused.
-  if (forbidden !== undefined) {
-    throw new CountersignError('option-invalid', {
-      detail: {
-        option: 'guard options.pass',
-        fix: `"${forbidden}" must be covered by the signature and cannot be passed on`,
-      },
-    })
-  }
-  return checked
-}
-
-/** Completes a guard's options for a workload: nothing of them is looked at again per request. */
-export function guardSettings(engine: Engine, checked: GuardOptions): GuardSettings {
-  const { policy } = checked
-  if ('bindReport' in policy && typeof policy.bindReport === 'function') policy.bindReport(engine.report)
-  return Object.freeze({
-    engine,
-    policy,
-    accept: Object.freeze([...(checked.accept ?? [workloadProof()])]),
-    mode: checked.mode ?? engine.mode,
-    sealRequired: checked.seal === 'required',
-    maxBodyBytes: checked.maxBodyBytes ?? 1_048_576,
-    exempt: new Set(checked.exempt),
-    pass: new Set(checked.pass),
-    upgrades: new Set(checked.upgrades?.map((protocol) => protocol.toLowerCase())),
-    strippedPrefix: checked.strippedPrefix ?? '',
-  })
 }

@@ -3,7 +3,7 @@ import { requestContext } from '../../envelope/http-context.ts'
 import { open as openEnvelope } from '../../envelope/open.ts'
 import { keyringOf } from '../keyring-of.ts'
 import { handlerFields } from './fields.ts'
-import type { GuardSettings } from './guard-options.ts'
+import type { GuardSettings } from './guard-settings.ts'
 import type { Opened, Read } from './stages.ts'
 
 /** Opens a sealed body and prepares what the handler sees. */

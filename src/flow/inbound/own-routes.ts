@@ -2,7 +2,7 @@ import { utf8 } from '../../core/bytes.ts'
 import { CountersignError } from '../../core/errors.ts'
 import { Fields } from '../../core/message.ts'
 import type { HttpAnswer } from '../http-answer.ts'
-import type { GuardSettings } from './guard-options.ts'
+import type { GuardSettings } from './guard-settings.ts'
 import type { Claimed } from './stages.ts'
 
 /** Where a guard tells proven callers what it speaks, below its own mount. */

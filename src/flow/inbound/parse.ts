@@ -5,7 +5,7 @@ import type { HttpRequest } from '../../core/message.ts'
 import { type Proof, readProof } from '../../signature/proof.ts'
 import { callIdOf } from '../call-id.ts'
 import { readAnnounced } from '../envelope-field.ts'
-import type { GuardSettings } from './guard-options.ts'
+import type { GuardSettings } from './guard-settings.ts'
 import type { Arrival, Parsed } from './stages.ts'
 
 const METHOD = /^[A-Z][A-Z0-9-]{0,31}$/

@@ -1,6 +1,6 @@
 import { CountersignError } from '../../core/errors.ts'
 import { verifyContentDigest } from '../../signature/content-digest.ts'
-import type { GuardSettings } from './guard-options.ts'
+import type { GuardSettings } from './guard-settings.ts'
 import type { Authorized, Read } from './stages.ts'
 
 /** Reads the body of a caller who may send one, and compares it with what was signed. */

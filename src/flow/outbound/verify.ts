@@ -1,7 +1,8 @@
 import { nowSeconds } from '../../core/clock.ts'
 import type { Code } from '../../core/codes.ts'
 import { CountersignError, isCountersignError } from '../../core/errors.ts'
-import { anonymous, type Peer } from '../../identity/peer.ts'
+import { anonymous } from '../../identity/peer.ts'
+import { peerOf } from '../../peer/workload-proof.ts'
 import { verifyContentDigest } from '../../signature/content-digest.ts'
 import { checkAnswerCoverage, type Proof, proofBase, readProof, verifyProof } from '../../signature/proof.ts'
 import type { VerifiedToken } from '../../token/verify-wit.ts'
@@ -70,17 +71,6 @@ function learn(engine: Engine, call: Received, proven: { proof: Proof; token: Ve
   const isProblem =
     answer.status === 415 && readProblemKind(answer.fields.get('content-type'), answer.body) === 'encryption-required'
   if (isProblem) known.demandsSeal = true
-}
-
-function peerOf(token: VerifiedToken): Peer {
-  return Object.freeze({
-    id: token.id.id,
-    authenticatedBy: 'signature',
-    trustDomain: token.id.trustDomain,
-    scopes: [],
-    claims: token.claims,
-    also: [],
-  })
 }
 
 /** A caller learns one thing of a bad answer; what was wrong in detail is for its own trail. */
