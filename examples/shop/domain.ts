@@ -7,6 +7,7 @@ import {
   type TrustBundle,
   trustBundle,
   type Workload,
+  type WorkloadEntry,
 } from 'countersign'
 import { type MemorySink, memorySink } from 'countersign/audit'
 
@@ -27,7 +28,7 @@ export async function newService(name: string): Promise<Service> {
 
 /** What every service knows: who vouches for whom, who answers where, and who wants sealed bodies only. */
 export function trustOf(services: readonly Service[], origins: Readonly<Record<string, string>>): TrustBundle {
-  const workloads: Record<string, TrustBundle['workloads'][string]> = {}
+  const workloads: Record<string, WorkloadEntry> = {}
   for (const { name, id, keys } of services) {
     const [anchor, sealing] = keys
     if (anchor === undefined || sealing === undefined) throw new Error(`${name} has no keys`)

@@ -1,4 +1,5 @@
 import { createServer, type Server } from 'node:http'
+import { json } from 'node:stream/consumers'
 import type { Workload } from 'countersign'
 import { callOf, guard } from 'countersign/node'
 import { definePolicy } from 'countersign/policy'
@@ -18,9 +19,7 @@ export function ledgerServer(workload: Workload): { server: Server; entries: Ent
     ],
   })
   const listener = guard(workload, { policy }, async (req, res) => {
-    const chunks: Buffer[] = []
-    for await (const chunk of req) chunks.push(chunk as Buffer)
-    const { order } = JSON.parse(Buffer.concat(chunks).toString()) as { order: string }
+    const { order } = (await json(req)) as { order: string }
     entries.push({ by: callOf(req).peer.id, order })
     res.setHeader('content-type', 'application/json')
     res.end(JSON.stringify({ entry: entries.length }))

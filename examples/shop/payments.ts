@@ -1,9 +1,9 @@
 import { createServer, type Server } from 'node:http'
+import { json } from 'node:stream/consumers'
 import type { Workload } from 'countersign'
 import { callOf, guard } from 'countersign/koa'
 import { definePolicy } from 'countersign/policy'
 import Koa from 'koa'
-import bodyParser from 'koa-bodyparser'
 
 export interface Charge {
   readonly by: string
@@ -26,10 +26,9 @@ export function paymentsServer(workload: Workload): { server: Server; charges: C
       },
     ],
   })
-  app.use(guard(workload, { policy }) as unknown as Koa.Middleware)
-  app.use(bodyParser())
-  app.use((ctx) => {
-    const { amount } = (ctx.request as unknown as { body: { amount: number } }).body
+  app.use(guard(workload, { policy }))
+  app.use(async (ctx) => {
+    const { amount } = (await json(ctx.req)) as { amount: number }
     charges.push({ by: callOf(ctx).peer.id, amount })
     ctx.body = { receipt: `receipt-${charges.length}` }
   })

@@ -8,9 +8,9 @@ import { guardNode } from './node-guard.ts'
 export interface KoaContext {
   readonly req: IncomingMessage
   readonly res: ServerResponse
-  respond?: boolean
+  respond?: boolean | undefined
   /** Koa Router's and koa-mount's prefix, where there is one. */
-  readonly mountPath?: string
+  readonly mountPath?: string | undefined
 }
 
 /** A middleware of Koa 2 and 3, typed by its shape. */

@@ -1,11 +1,18 @@
 import type { Route } from './route.ts'
 import type { CompiledRule } from './rule.ts'
 
-/** Rules by the number of a caller pattern, by method. */
-type Place = Map<string, Map<number, CompiledRule[]>>
+/** A rule at the end of a path, for one method or `*`. */
+interface Entry {
+  readonly method: string
+  readonly rule: CompiledRule
+}
 
+/** What ends at one place, by the number of a caller pattern. */
+type Place = Map<number, Entry[]>
+
+/** A place in the tree; it has only what it needs, so that twenty thousand of them stay close together in memory. */
 interface Node {
-  readonly literals: Map<string, Node>
+  literals?: Map<string, Node>
   parameter?: Node
   /** Rules whose path ends here. */
   ends?: Place
@@ -29,13 +36,9 @@ export interface Sought {
  * send to one handler then have the same segments.
  */
 function segmentsOf(path: string, comparison: Comparison): string[] {
-  const segments = path.slice(1).split('/')
-  return comparison === 'exact' ? segments : lenient(segments)
-}
-
-function lenient(segments: readonly string[]): string[] {
+  if (comparison === 'exact') return path.slice(1).split('/')
   // Condition: a deny also matches a path in another case, with a trailing slash more or less, or escaped otherwise.
-  const plain = segments.map(folded)
+  const plain = path.includes('%') ? path.slice(1).split('/').map(folded) : path.slice(1).toLowerCase().split('/')
   if (plain.at(-1) === '') plain.pop()
   return plain
 }
@@ -61,7 +64,7 @@ function unescaped(segment: string): string {
  */
 export class RouteTrie {
   readonly #comparison: Comparison
-  readonly #root: Node = { literals: new Map() }
+  readonly #root: Node = {}
   #size = 0
 
   constructor(comparison: Comparison) {
@@ -76,40 +79,18 @@ export class RouteTrie {
     let node = this.#root
     for (const segment of this.#compared(route)) node = childOf(node, segment)
     const end = route.isPrefix ? 'rest' : 'ends'
-    const place = node[end] ?? new Map<string, Map<number, CompiledRule[]>>()
+    const place = node[end] ?? new Map<number, Entry[]>()
     node[end] = place
-    const byCaller = place.get(route.method) ?? new Map<number, CompiledRule[]>()
-    place.set(route.method, byCaller)
-    const rules = byCaller.get(caller) ?? []
-    byCaller.set(caller, rules)
-    if (rules.at(-1) !== rule) rules.push(rule)
+    const entries = place.get(caller) ?? []
+    place.set(caller, entries)
+    entries.push({ method: route.method, rule })
     this.#size++
   }
 
   /** Calls back with each rule for one of these callers whose route matches. */
   forEachMatch({ method, path, callers }: Sought, visit: (rule: CompiledRule) => void): void {
     const segments = segmentsOf(path, this.#comparison)
-    const isLenient = this.#comparison === 'lenient'
-    const enter = (place: Place | undefined) => {
-      if (place === undefined) return
-      visitRules(place.get(method), callers, visit)
-      visitRules(place.get('*'), callers, visit)
-    }
-    const walk = (node: Node, depth: number) => {
-      const segment = segments[depth]
-      if (segment === undefined) {
-        enter(node.ends)
-        // `/a/*` is `/a/`, and leniently that is `/a`.
-        if (isLenient) enter(node.rest)
-        return
-      }
-      enter(node.rest)
-      const literal = node.literals.get(segment)
-      if (literal !== undefined) walk(literal, depth + 1)
-      // Condition: a parameter never stands for an empty segment.
-      if (node.parameter !== undefined && segment !== '') walk(node.parameter, depth + 1)
-    }
-    walk(this.#root, 0)
+    walk(this.#root, 0, { segments, isLenient: this.#comparison === 'lenient', method, callers, visit })
   }
 
   /** The segments of a pattern as they are compared; a parameter stays what it is. */
@@ -121,21 +102,43 @@ export class RouteTrie {
   }
 }
 
-function childOf(node: Node, segment: string | null): Node {
-  if (segment === null) {
-    node.parameter ??= { literals: new Map() }
-    return node.parameter
-  }
-  const child = node.literals.get(segment) ?? { literals: new Map() }
-  node.literals.set(segment, child)
-  return child
+interface Search extends Omit<Sought, 'path'> {
+  readonly segments: readonly string[]
+  readonly isLenient: boolean
+  visit(rule: CompiledRule): void
 }
 
-function visitRules(
-  byCaller: Map<number, CompiledRule[]> | undefined,
-  callers: readonly number[],
-  visit: (rule: CompiledRule) => void,
-): void {
-  if (byCaller === undefined) return
-  for (const caller of callers) byCaller.get(caller)?.forEach(visit)
+function walk(node: Node, depth: number, search: Search): void {
+  const segment = search.segments[depth]
+  if (segment === undefined) {
+    visitPlace(node.ends, search)
+    // `/a/*` is `/a/`, and leniently that is `/a`.
+    if (search.isLenient) visitPlace(node.rest, search)
+    return
+  }
+  visitPlace(node.rest, search)
+  const literal = node.literals?.get(segment)
+  if (literal !== undefined) walk(literal, depth + 1, search)
+  // Condition: a parameter never stands for an empty segment.
+  if (node.parameter !== undefined && segment !== '') walk(node.parameter, depth + 1, search)
+}
+
+function visitPlace(place: Place | undefined, { callers, method, visit }: Search): void {
+  if (place === undefined) return
+  for (const caller of callers) {
+    const entries = place.get(caller)
+    if (entries === undefined) continue
+    for (const entry of entries) if (entry.method === '*' || entry.method === method) visit(entry.rule)
+  }
+}
+
+function childOf(node: Node, segment: string | null): Node {
+  if (segment === null) {
+    node.parameter ??= {}
+    return node.parameter
+  }
+  node.literals ??= new Map()
+  const child = node.literals.get(segment) ?? {}
+  node.literals.set(segment, child)
+  return child
 }

@@ -150,7 +150,7 @@ describe('an Express app behind a guard', () => {
     await tapped
       .fetch(`${service?.origin}/entries`, { ...json, body: 'x'.repeat(1000), countersign: { seal: 'never' } })
       .catch(() => undefined)
-    const [{ init } = { init: {} }] = sent
+    const init = sent[0]?.init ?? {}
     const headers = Object.fromEntries(new Headers(init.headers))
     await new Promise<void>((resolve) => {
       const req = httpRequest(`${service?.origin}/entries`, {

@@ -20,6 +20,7 @@ it('writes what two services need to call each other', async () => {
   const said = await init(['acme.internal', 'orders=http://orders', 'ledger=http://ledger:8080', '--dir', folder])
   expect(said).toContain(join(folder, 'orders.json'))
   expect((await stat(join(folder, 'orders.json'))).mode & 0o777).toBe(0o600)
+  let handle: (request: Request) => Promise<Response> = () => Promise.reject(new Error('nobody is there yet'))
   const start = (name: string) =>
     createWorkload({
       id: `spiffe://acme.internal/${name}`,
@@ -29,7 +30,7 @@ it('writes what two services need to call each other', async () => {
       transport: (url, request) => handle(new Request(url, request)),
     })
   const ledger = await start('ledger')
-  const handle = guard(ledger, { policy: policyFile(join(folder, 'policy.json')) }, () => new Response('written'))
+  handle = guard(ledger, { policy: policyFile(join(folder, 'policy.json')) }, () => new Response('written'))
   const orders = await start('orders')
   expect(await (await orders.fetch('http://ledger:8080/entries', { method: 'POST', body: '{}' })).text()).toBe(
     'written',

@@ -107,7 +107,7 @@ function koaApp(Koa: typeof Koa3): StartService {
   return (workload, options, log) => {
     const app = new Koa()
     app.silent = true
-    app.use(guardKoa(workload, options) as unknown as Koa3.Middleware)
+    app.use(guardKoa(workload, options))
     app.use(bodyParser({ enableTypes: ['json', 'text'] }))
     app.use((ctx) => {
       const { method, originalUrl: url, headers } = ctx
@@ -187,9 +187,9 @@ const fetchApp: StartService = (workload, options, log) => {
 /** Every adapter, by name. */
 export const adapters: ReadonlyMap<string, StartService> = new Map([
   ['Express 5', expressApp(express5)],
-  ['Express 4', expressApp(express4 as unknown as Express)],
+  ['Express 4', expressApp(express4)],
   ['Koa 3', koaApp(Koa3)],
-  ['Koa 2', koaApp(Koa2 as unknown as typeof Koa3)],
+  ['Koa 2', koaApp(Koa2)],
   ['node:http', nodeApp],
   ['Fetch', fetchApp],
 ])
