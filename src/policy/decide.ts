@@ -13,8 +13,6 @@ export function decide(policy: CompiledPolicy, question: PolicyQuestion, now: nu
   // Condition: a path that is not in its canonical spelling is denied, whatever the rules say.
   if (!isCanonicalPath(question.path)) return deniedByDefault
   const callers = policy.callers.covering(question.peer.id)
-  // Condition: a caller whom no rule names is denied.
-  if (callers.length === 0) return deniedByDefault
   const circumstances = { peer: question.peer, sealed: question.sealed === true, now }
   const denial = policy.denies.isEmpty
     ? NOTHING
@@ -26,7 +24,9 @@ export function decide(policy: CompiledPolicy, question: PolicyQuestion, now: nu
   // Condition: a deny that only observes denies nothing, and the decision tells that it would have.
   if (enforced !== undefined) return denial.observing?.observed ?? enforced.decision
   // Condition: a call that lacks nothing but sealing is told that encryption is required.
-  return unsealed?.unsealed ?? deniedByDefault
+  if (unsealed !== undefined) return unsealed.unsealed
+  // Condition: a call that no rule allows is denied.
+  return deniedByDefault
 }
 
 /** HEAD is decided as GET. */

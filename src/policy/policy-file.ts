@@ -60,20 +60,14 @@ interface Version {
   readonly compiled: CompiledPolicy
 }
 
-interface Notice {
-  readonly type: 'policy.changed' | 'policy.rejected'
-  readonly detail: ErrorDetail
-}
-
 class FollowedPolicy {
   readonly #path: string
   readonly #clock: Clock
   readonly #source: Source<Version>
   readonly #watch: Watch | undefined
   readonly #reports = new Set<Report>()
-  /** What happened before anybody listened; only the last of it is still true. */
-  #untold: Notice | undefined
   #current: Version | undefined
+  /** Why the newest version is not in use: who listens only later hears of it too. */
   #failure: unknown
   #isClosed = false
   #isWaiting = false
@@ -142,30 +136,32 @@ class FollowedPolicy {
   }
 
   #take(version: Version): void {
-    if (version.text === this.#current?.text) return
     const isFirst = this.#current === undefined && this.#failure === undefined
-    this.#current = version
     this.#failure = undefined
-    if (!isFirst) this.#tell({ type: 'policy.changed', detail: { option: this.#path } })
+    if (version.text === this.#current?.text) return
+    this.#current = version
+    if (!isFirst) this.#tell('policy.changed', { option: this.#path })
   }
 
   #refuse(error: unknown): void {
     // Condition: an invalid new version of a policy file leaves the one before in place.
-    if (this.#current === undefined) this.#failure = error
-    this.#tell({ type: 'policy.rejected', detail: isCountersignError(error) ? error.detail : { option: this.#path } })
+    this.#failure = error
+    this.#tell('policy.rejected', this.#detailOf(error))
   }
 
-  #tell(notice: Notice): void {
+  #detailOf(error: unknown): ErrorDetail {
+    return isCountersignError(error) ? error.detail : { option: this.#path }
+  }
+
+  #tell(type: 'policy.changed' | 'policy.rejected', detail: ErrorDetail): void {
     if (this.#isClosed) return
-    if (this.#reports.size === 0) this.#untold = notice
-    for (const report of this.#reports) report(notice.type, notice.detail)
+    for (const report of this.#reports) report(type, detail)
   }
 
   #bind(report: Report): void {
+    if (this.#reports.has(report)) return
     this.#reports.add(report)
-    const notice = this.#untold
-    this.#untold = undefined
-    if (notice !== undefined) report(notice.type, notice.detail)
+    if (this.#failure !== undefined) report('policy.rejected', this.#detailOf(this.#failure))
   }
 
   #close(): void {

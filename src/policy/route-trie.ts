@@ -94,10 +94,10 @@ export class RouteTrie {
   }
 
   /** The segments of a pattern as they are compared; a parameter stays what it is. */
-  #compared({ segments, isPrefix }: Route): readonly (string | null)[] {
+  #compared({ segments }: Route): readonly (string | null)[] {
     if (this.#comparison === 'exact') return segments
     const plain = segments.map((segment) => (segment === null ? null : folded(segment)))
-    if (!isPrefix && plain.at(-1) === '') plain.pop()
+    if (plain.at(-1) === '') plain.pop()
     return plain
   }
 }

@@ -49,10 +49,7 @@ const ruleSchema = z.strictObject(
       .exactOptional(),
     mode: z.enum(['enforce', 'observe'], MODE).exactOptional(),
     // Condition: a rule that ends at a moment that does not exist or has no offset is refused.
-    notAfter: z.iso
-      .datetime({ offset: true, error: MOMENT })
-      .refine((moment) => !Number.isNaN(Date.parse(moment)), MOMENT)
-      .exactOptional(),
+    notAfter: z.iso.datetime({ offset: true, error: MOMENT }).exactOptional(),
   },
   'write a rule: { "id", "effect", "from", "to" }',
 )

@@ -26,6 +26,8 @@ describe('allowAuthenticated', () => {
     expect(allowAuthenticated('spiffe://a.test/**').decide(by('anonymous'))).toEqual(denied)
     const unproven = question('GET /a', { peer: peerOf('spiffe://a.test/x', { authenticatedBy: 'none' }) })
     expect(allowAuthenticated().decide(unproven)).toEqual(denied)
+    const nameless = question('GET /a', { peer: peerOf('anonymous', { authenticatedBy: 'signature' }) })
+    expect(allowAuthenticated().decide(nameless)).toEqual(denied)
   })
 
   it('a policy for the authenticated that names the anonymous is refused', () => {

@@ -33,6 +33,13 @@ describe('CallerIndex', () => {
     expect(index.covering('https://a.test/*/*')).toEqual([])
   })
 
+  it('takes no empty segment for what an asterisk stands for', () => {
+    const index = new CallerIndex()
+    for (const pattern of ['https://a.test/x/*', 'https://a.test/x/**', 'https://a.test/**']) index.add(pattern)
+    expect(index.covering('https://a.test/x/')).toEqual([])
+    expect(index.covering('https://a.test/x//y')).toEqual([])
+  })
+
   it('takes no pattern that is not of the language', () => {
     expect(refusal(() => new CallerIndex().add('spiffe://a.test/x*')).code).toBe('option-invalid')
   })

@@ -30,7 +30,10 @@ describe('decide', () => {
     expect(policy.decide(question(`GET /${'a'.repeat(8192)}`))).toEqual(denied)
   })
 
-  it('a caller whom no rule names is denied', () => {
+  it('a call that no rule allows is denied', () => {
+    expect(policyOf().decide(question('GET /'))).toEqual(denied)
+    expect(policyOf({ to: ['GET /a'] }).decide(question('GET /b'))).toEqual(denied)
+    expect(policyOf({ effect: 'deny', to: ['GET /a'] }).decide(question('GET /b'))).toEqual(denied)
     const policy = policyOf({}, { from: ['spiffe://acme.internal/shop/**'] })
     for (const id of ['anonymous', 'spiffe://acme.internal/ledger', 'spiffe://acme.internal/shop', '', 'api-key:x']) {
       expect(policy.decide(question('GET /a', { peer: peerOf(id) }))).toEqual(denied)

@@ -132,6 +132,29 @@ describe('policyFile', () => {
     expect(await until(2)).toEqual(['policy.changed', { option: path }])
     expect(policy.decide(call)).toEqual({ effect: 'allow', rule: 'first' })
     await policy.ready()
+    const late = createListener()
+    policy.bindReport(late.report)
+    expect(late.notices).toEqual([])
+  })
+
+  it('tells nothing of a rejected version to who is bound after the old one was put back', async () => {
+    const texts = [ALLOW, 'no JSON', ALLOW]
+    let changed = () => {}
+    const watchFile = (_path: string, callback: () => void) => {
+      changed = callback
+      return { close: () => {} }
+    }
+    const { policyFile: faked } = await withPlatform({ readText: async () => texts.shift() as string, watchFile })
+    const policy = faked('policy.json') as ReportingPolicyFile
+    await policy.ready()
+    const [early, late] = [createListener(), createListener()]
+    for (const { report } of [early, late]) {
+      changed()
+      await policy.ready()
+      policy.bindReport(report)
+    }
+    expect(early.notices.map(([type]) => type)).toEqual(['policy.rejected'])
+    expect(late.notices).toEqual([])
   })
 
   it('tells every trail once, though two guards share it', async () => {
@@ -139,6 +162,8 @@ describe('policyFile', () => {
     const [one, other] = [createListener(), createListener()]
     for (const { report } of [one, one, other]) policy.bindReport(report)
     await refusalOf(() => policy.ready())
+    expect([one.notices.length, other.notices.length]).toEqual([1, 1])
+    for (const { report } of [one, other]) policy.bindReport(report)
     expect([one.notices.length, other.notices.length]).toEqual([1, 1])
   })
 
@@ -175,6 +200,23 @@ describe('policyFile', () => {
     changed()
     await policy.ready()
     expect([texts.length, closed, policy.decide(call)]).toEqual([1, 1, { effect: 'allow', rule: 'second' }])
+  })
+
+  it('uses what it was reading when it was closed, and says nothing any more', async () => {
+    for (const [text, notices] of [
+      [ALLOW, 0],
+      ['no JSON', 0],
+    ] as const) {
+      await replace(text)
+      const policy = follow()
+      const listener = createListener()
+      policy.bindReport(listener.report)
+      policy.close()
+      await policy.ready().catch(() => {})
+      expect(listener.notices).toHaveLength(notices)
+      if (text === ALLOW) expect(policy.decide(call)).toEqual({ effect: 'allow', rule: 'first' })
+      else expect(refusal(() => policy.decide(call)).code).toBe('policy-invalid')
+    }
   })
 
   it('throws at once where there is no disk', async () => {

@@ -10,7 +10,11 @@ import type { Authorized, Claimed } from './stages.ts'
 export async function authorize(guard: GuardSettings, call: Claimed): Promise<Authorized> {
   if (isExempt(guard, call)) return { ...call, decision: Object.freeze({ effect: 'allow' }), sealAnswer: false }
   const { decision, sealAnswer } = await judge(guard, call)
-  if (decision.effect === 'allow') return { ...call, decision, sealAnswer }
+  if (decision.effect === 'allow') {
+    // A rule that only observes lets pass what it would have denied, and says so.
+    const observed = decision.observed === true ? (call.observed ?? decision.code ?? 'policy-denied') : call.observed
+    return { ...call, observed, decision, sealAnswer }
+  }
   const code = refusalOf(call, decision)
   if (guard.mode === 'observe' && code !== 'encryption-required') {
     return { ...call, observed: call.observed ?? code, decision: { ...decision, observed: true }, sealAnswer }

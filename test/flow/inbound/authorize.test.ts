@@ -86,3 +86,16 @@ it('a sealed request of a caller to whom the answer cannot be sealed is refused'
   const message = await wire.capture({ method: 'POST', body: 'x', countersign: { seal: 'always' } }, '/v1', engine)
   expect(await wire.deliver(message)).toMatchObject({ ran: false, code: 'encryption-required', status: 415 })
 })
+
+it('writes down what a rule that only observes would have denied', async () => {
+  const policy = definePolicy({
+    version: 1,
+    rules: [
+      { id: 'soon', effect: 'deny', from: ['spiffe://acme.test/*'], to: ['* /*'], mode: 'observe' },
+      { id: 'all', effect: 'allow', from: ['spiffe://acme.test/*'], to: ['* /*'] },
+    ],
+  })
+  const wire = await createWire({ policy })
+  expect(await wire.deliver(await wire.capture())).toMatchObject({ ran: true, code: 'policy-denied' })
+  expect(wire.domain.sink.events.at(-1)).toMatchObject({ observed: true, effect: 'allow', rule: 'soon' })
+})
