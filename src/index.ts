@@ -18,6 +18,8 @@ export { type CredentialSource, type Credentials, credentialFile, issued, selfIs
 export { generateKey, publicJwk } from './keys/jwk.ts'
 export type { Source } from './keys/source.ts'
 export type { Decision } from './policy/decision.ts'
+export { type MemoryReplay, memoryReplay } from './replay/memory-replay.ts'
+export type { MemoryReplayOptions } from './replay/memory-replay-options.ts'
 export type { ReplayStore } from './replay/store.ts'
 export type { TrustBundle, TrustDomainEntry, WorkloadEntry } from './trust/bundle.ts'
 export { mergeTrust, type TrustSource, trustBundle, trustFile } from './trust/source.ts'

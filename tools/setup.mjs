@@ -17,7 +17,12 @@ function filesBelow(path) {
 
 function digestOf(paths) {
   const hash = createHash('sha256')
-  for (const path of paths.sort()) hash.update(path).update('\0').update(readFileSync(join(root, path))).update('\0')
+  for (const path of paths.sort())
+    hash
+      .update(path)
+      .update('\0')
+      .update(readFileSync(join(root, path)))
+      .update('\0')
   return hash.digest('hex')
 }
 
@@ -31,13 +36,22 @@ function step(name, { inputs, output, run }) {
   writeFileSync(stamp, digest)
 }
 
-const tsc = (project) => execFileSync(process.execPath, [join(root, 'node_modules/@typescript/native/bin/tsc'), '-p', project], { cwd: root, stdio: ['ignore', 2, 2] })
+const tsc = (project) =>
+  execFileSync(process.execPath, [join(root, 'node_modules/@typescript/native/bin/tsc'), '-p', project], {
+    cwd: root,
+    stdio: ['ignore', 2, 2],
+  })
 
 try {
   step('dependencies', {
     inputs: ['package-lock.json'],
     output: 'node_modules',
-    run: () => execFileSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: root, stdio: ['ignore', 2, 2], shell: process.platform === 'win32' }),
+    run: () =>
+      execFileSync('npm', ['ci', '--no-audit', '--no-fund'], {
+        cwd: root,
+        stdio: ['ignore', 2, 2],
+        shell: process.platform === 'win32',
+      }),
   })
   step('dist', {
     inputs: ['tsconfig.json', 'package.json', ...filesBelow('src')],

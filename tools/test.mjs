@@ -12,5 +12,13 @@ if (types !== 0) {
   process.exit(types)
 }
 process.exit(
-  run('node_modules/vitest/vitest.mjs', 'run', '--config', 'test/vitest.config.ts', '--reporter=default', '--reporter=./tools/plain-line-reporter.mjs', ...process.argv.slice(2)),
+  run(
+    'node_modules/vitest/vitest.mjs',
+    'run',
+    '--config',
+    'test/vitest.config.ts',
+    '--reporter=default',
+    '--reporter=./tools/plain-line-reporter.mjs',
+    ...process.argv.slice(2),
+  ),
 )

@@ -19,8 +19,7 @@ export interface CaptureOptions {
   onAborted(): void
 }
 
-type Callback = (error?: Error | null) => void
-type HeadArguments = readonly [status: number, reason?: unknown, headers?: unknown]
+type Callback = () => void
 
 /** Sends an answer at once, past everything that captures. */
 export function sendNow(res: ServerResponse, answer: CapturedAnswer): void {
@@ -41,89 +40,131 @@ function isBodyless(status: number): boolean {
 
 /** Holds back the whole answer of a handler until it has ended, hands it over, and sends what comes back. */
 export function captureAnswer(res: ServerResponse, options: CaptureOptions): void {
-  const { write, end, writeHead, flushHeaders } = res
-  const restore = () => Object.assign(res, { write, end, writeHead, flushHeaders })
-  const chunks: Uint8Array[] = []
-  let length = 0
-  let state: 'open' | 'finishing' | 'done' = 'open'
-  let isBegun = false
-  Object.defineProperty(res, 'headersSent', { get: () => isBegun || state === 'done', configurable: true })
+  new Capture(res, options).install()
+}
 
-  const begin = () => {
-    isBegun = true
-    if (String(res.getHeader('content-type')).startsWith('text/event-stream')) finish({ tooLarge: true })
+type Original = Pick<ServerResponse, 'write' | 'end' | 'writeHead' | 'flushHeaders'>
+
+class Capture {
+  readonly #res: ServerResponse
+  readonly #options: CaptureOptions
+  readonly #original: Original
+  readonly #chunks: Uint8Array[] = []
+  #length = 0
+  #isBegun = false
+  #state: 'open' | 'finishing' | 'done' = 'open'
+
+  constructor(res: ServerResponse, options: CaptureOptions) {
+    const { write, end, writeHead, flushHeaders } = res
+    this.#res = res
+    this.#options = options
+    this.#original = { write, end, writeHead, flushHeaders }
   }
-  const take = (chunk: unknown, encoding: unknown) => {
-    if (state !== 'open' || chunk === undefined || chunk === null) return
+
+  install(): void {
+    const res = this.#res
+    Object.defineProperty(res, 'headersSent', { get: () => this.#isBegun, configurable: true })
+    // Node's signatures are overloaded; what handlers pass is sorted out where it is used.
+    res.write = ((...given: unknown[]) => this.#write(given)) as ServerResponse['write']
+    res.end = ((...given: unknown[]) => this.#end(given)) as ServerResponse['end']
+    res.writeHead = ((...given: unknown[]) => this.#writeHead(given)) as ServerResponse['writeHead']
+    res.flushHeaders = () => this.#begin()
+    res.once('close', () => {
+      if (this.#state === 'done') return
+      this.#state = 'done'
+      this.#options.onAborted()
+    })
+  }
+
+  /** An endless answer can never be signed as a whole: it is refused at its first byte. */
+  #begin(): void {
+    this.#isBegun = true
+    const isEndless = String(this.#res.getHeader('content-type')).startsWith('text/event-stream')
+    if (isEndless && this.#state === 'open') this.#finish({ tooLarge: true })
+  }
+
+  #take(chunk: unknown, encoding: unknown): void {
+    if (this.#state !== 'open' || chunk === undefined || chunk === null) return
     const bytes =
       typeof chunk === 'string' ? Buffer.from(chunk, encodingOf(encoding)) : Buffer.from(chunk as Uint8Array)
-    length += bytes.length
-    if (length > options.maxBytes) finish({ tooLarge: true })
-    else chunks.push(bytes)
-  }
-  const finish = (answer: CapturedAnswer | { readonly tooLarge: true }) => {
-    state = 'finishing'
-    void deliver(answer)
-  }
-  const deliver = async (answer: CapturedAnswer | { readonly tooLarge: true }) => {
-    try {
-      const signed = await options.finish(answer)
-      state = 'done'
-      restore()
-      Reflect.deleteProperty(res, 'headersSent')
-      if (!res.destroyed) sendNow(res, signed)
-    } catch {
-      restore()
-      res.destroy()
-    }
-  }
-  const whole = (): CapturedAnswer => {
-    const hasBody = length > 0 && res.req.method !== 'HEAD' && !isBodyless(res.statusCode)
-    return { status: res.statusCode, fields: fieldsOf(res), body: hasBody ? concat(...chunks) : undefined }
+    this.#length += bytes.length
+    if (this.#length > this.#options.maxBytes) this.#finish({ tooLarge: true })
+    else this.#chunks.push(bytes)
   }
 
-  res.write = ((chunk: unknown, encoding?: unknown, callback?: unknown) => {
-    begin()
-    take(chunk, encoding)
-    later(typeof encoding === 'function' ? encoding : callback)
+  #write(given: unknown[]): boolean {
+    const { chunk, encoding, callback } = argumentsOf(given)
+    this.#begin()
+    this.#take(chunk, encoding)
+    if (callback !== undefined) process.nextTick(callback)
     return true
-  }) as ServerResponse['write']
-  res.end = ((chunk?: unknown, encoding?: unknown, callback?: unknown) => {
-    const [data, how, then] =
-      typeof chunk === 'function'
-        ? [undefined, undefined, chunk]
-        : typeof encoding === 'function'
-          ? [chunk, undefined, encoding]
-          : [chunk, encoding, callback]
-    if (typeof then === 'function') res.once('finish', then as () => void)
-    if (state !== 'open') return res
-    begin()
-    take(data, how)
-    if (state === 'open') finish(whole())
-    return res
-  }) as ServerResponse['end']
-  res.writeHead = ((...given: HeadArguments) => {
-    const [status, reason, headers] = given
-    res.statusCode = status
-    if (typeof reason === 'string') res.statusMessage = reason
-    setAll(res, typeof reason === 'string' ? headers : (reason ?? headers))
-    begin()
-    return res
-  }) as ServerResponse['writeHead']
-  res.flushHeaders = begin
-  res.once('close', () => {
-    if (state === 'done') return
-    state = 'done'
-    options.onAborted()
-  })
+  }
+
+  #end(given: unknown[]): ServerResponse {
+    const { chunk, encoding, callback } = argumentsOf(given)
+    if (callback !== undefined) this.#res.once('finish', callback)
+    if (this.#state !== 'open') return this.#res
+    this.#begin()
+    this.#take(chunk, encoding)
+    if (this.#state === 'open') this.#finish(this.#whole())
+    return this.#res
+  }
+
+  #writeHead([status, reason, headers]: unknown[]): ServerResponse {
+    const hasReason = typeof reason === 'string'
+    this.#res.statusCode = Number(status)
+    if (hasReason) this.#res.statusMessage = reason
+    setAll(this.#res, hasReason ? headers : (reason ?? headers))
+    this.#begin()
+    return this.#res
+  }
+
+  #whole(): CapturedAnswer {
+    const res = this.#res
+    const hasBody = this.#length > 0 && res.req.method !== 'HEAD' && !isBodyless(res.statusCode)
+    return { status: res.statusCode, fields: fieldsOf(res), body: hasBody ? concat(...this.#chunks) : undefined }
+  }
+
+  #finish(answer: CapturedAnswer | { readonly tooLarge: true }): void {
+    this.#state = 'finishing'
+    void this.#deliver(answer)
+  }
+
+  async #deliver(answer: CapturedAnswer | { readonly tooLarge: true }): Promise<void> {
+    try {
+      const signed = await this.#options.finish(answer)
+      this.#state = 'done'
+      this.#uninstall()
+      if (!this.#res.destroyed) sendNow(this.#res, signed)
+    } catch {
+      // Condition: an answer that could not be finished never leaves as the handler gave it.
+      this.#state = 'done'
+      this.#uninstall()
+      this.#res.destroy()
+    }
+  }
+
+  #uninstall(): void {
+    Object.assign(this.#res, this.#original)
+    Reflect.deleteProperty(this.#res, 'headersSent')
+  }
+}
+
+interface WriteArguments {
+  readonly chunk: unknown
+  readonly encoding: unknown
+  readonly callback: Callback | undefined
+}
+
+/** Sorts out `(chunk?, encoding?, callback?)`, of which a handler may leave out any. */
+function argumentsOf(given: unknown[]): WriteArguments {
+  const at = given.findIndex((one) => typeof one === 'function')
+  const [chunk, encoding] = at === -1 ? given : given.slice(0, at)
+  return { chunk, encoding, callback: at === -1 ? undefined : (given[at] as Callback) }
 }
 
 function encodingOf(encoding: unknown): BufferEncoding {
   return typeof encoding === 'string' && Buffer.isEncoding(encoding) ? encoding : 'utf8'
-}
-
-function later(callback: unknown): void {
-  if (typeof callback === 'function') process.nextTick(callback as Callback)
 }
 
 function setAll(res: ServerResponse, headers: unknown): void {

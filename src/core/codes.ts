@@ -45,7 +45,6 @@ export const codes = Object.freeze({
   'field-reserved': config('A header field that the library writes itself was set by the application.'),
   'body-read-before-guard': config('The body was read before the guard could verify it.'),
   'guard-missing': config('No guard has judged this request.'),
-  'context-required': config('Data at rest is sealed under a context, and none was given.'),
 
   // What arrived cannot be read.
   'request-malformed': malformed('The request is not well formed.'),
@@ -64,6 +63,9 @@ export const codes = Object.freeze({
 
   // Nobody has proven to be the caller.
   'proof-missing': unauthenticated('The request carries no proof of who sent it.'),
+  'session-unknown': entry('unauthenticated', 400, 'The session of this request is not known here.', {
+    problem: 'session-unknown',
+  }),
   'proof-ambiguous': unauthenticated('The request carries more than one proof.'),
   'proof-incomplete': unauthenticated('The proof lacks a parameter or carries one that is forbidden.'),
   'proof-invalid': unauthenticated('The proof does not match the request.'),
@@ -86,7 +88,6 @@ export const codes = Object.freeze({
   // Not now.
   'replay-full': unavailable('The memory of seen proofs is full for this caller.'),
   'replay-unavailable': unavailable('The store of seen proofs cannot be reached.'),
-  'trust-unavailable': unavailable('The trust bundle is not available.'),
   'workload-closed': unavailable('The workload was closed.'),
   'credentials-unavailable': unavailable('The workload has no credentials that hold now.'),
   'policy-unavailable': unavailable('The policy could not decide.'),

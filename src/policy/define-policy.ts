@@ -1,5 +1,6 @@
 import type { PolicyDocument } from './document.ts'
-import { clockOf, compileDocument, createPolicy, type Policy, type PolicyOptions } from './policy.ts'
+import { clockOf, compileDocument, createPolicy, type Policy } from './policy.ts'
+import type { PolicyOptions } from './policy-options.ts'
 
 /**
  * Makes a policy from a document written in code. Deny by default; a deny that matches beats every allow; a decision

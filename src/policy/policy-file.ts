@@ -9,7 +9,8 @@ import type { CompiledPolicy } from './compile.ts'
 import { decide } from './decide.ts'
 import type { Authorizer, Decision, PolicyQuestion } from './decision.ts'
 import { type Explanation, explain } from './explain.ts'
-import { clockOf, compileDocument, type Policy, type PolicyOptions } from './policy.ts'
+import { clockOf, compileDocument, type Policy } from './policy.ts'
+import type { PolicyOptions } from './policy-options.ts'
 
 /** A policy that follows a file. It is a `Policy` but for its first moment: until the file is read, `decide` waits. */
 export interface PolicyFile extends Authorizer, Omit<Policy, 'decide'> {

@@ -4,6 +4,7 @@ import { type CompiledPolicy, compilePolicy } from './compile.ts'
 import { decide } from './decide.ts'
 import type { Authorizer, Decision, PolicyQuestion } from './decision.ts'
 import { type Explanation, explain } from './explain.ts'
+import type { PolicyOptions } from './policy-options.ts'
 import { policyOptionsSchema, readPolicyDocument } from './schema.ts'
 
 /** Decides about calls, and says why. */
@@ -13,12 +14,6 @@ export interface Policy extends Authorizer {
   explain(question: PolicyQuestion): Explanation
   /** Whether some rule demands sealed bodies: what a guard tells callers who ask. */
   readonly demandsSealing: boolean
-}
-
-/** What a policy may be given besides its rules. */
-export interface PolicyOptions {
-  /** By which rules end; default that of the machine. */
-  readonly clock?: Clock
 }
 
 /** Reads a document into what decides by it. */

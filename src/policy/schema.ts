@@ -4,7 +4,7 @@ import { CountersignError, isCountersignError } from '../core/errors.ts'
 import { withMethods } from '../core/options.ts'
 import { compileCaller } from '../identity/match.ts'
 import type { PolicyDocument } from './document.ts'
-import type { PolicyOptions } from './policy.ts'
+import type { PolicyOptions } from './policy-options.ts'
 import { parseRoute } from './route.ts'
 
 /** Members of the policy document that later versions will read; to ignore them would allow what they forbid. */

@@ -5,6 +5,7 @@ import { checkOptions } from '../core/options.ts'
 import { randomBytes } from '../core/random.ts'
 import { Bucket } from './bucket.ts'
 import { createFingerprint } from './fingerprint.ts'
+import type { MemoryReplayOptions } from './memory-replay-options.ts'
 import { Owners } from './owners.ts'
 import { memoryReplaySchema } from './schema.ts'
 import type { ReplayStore } from './store.ts'
@@ -12,16 +13,6 @@ import type { ReplayStore } from './store.ts'
 const DEFAULT_MAX_CLAIMS = 1_000_000
 const BUCKET_MS = 16_000
 const FURTHEST_MS = 24 * 60 * 60 * 1000
-
-/** What a store in memory may be told. */
-export interface MemoryReplayOptions {
-  /** How many live claims there may be before owners are held to their share; default 1,000,000. */
-  readonly maxClaims?: number
-  /** The wall clock; default that of the machine. Give the workload's, where that has one of its own. */
-  readonly clock?: Clock
-  /** Milliseconds on a clock that never goes back; default that of the machine. */
-  readonly monotonicMs?: () => number
-}
 
 /** A store of used proofs in the memory of this process. */
 export interface MemoryReplay extends ReplayStore {

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import type { Clock } from '../core/clock.ts'
 import { withMethods } from '../core/options.ts'
-import type { MemoryReplayOptions } from './memory-replay.ts'
+import type { MemoryReplayOptions } from './memory-replay-options.ts'
 
 const MOST_CLAIMS = 16_777_216
 

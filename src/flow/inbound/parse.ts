@@ -3,6 +3,7 @@ import { parseTarget } from '../../core/canonical.ts'
 import { CountersignError } from '../../core/errors.ts'
 import type { HttpRequest } from '../../core/message.ts'
 import { type Proof, readProof } from '../../signature/proof.ts'
+import { readSessionProof } from '../../signature/session-proof.ts'
 import { callIdOf } from '../call-id.ts'
 import { readAnnounced } from '../envelope-field.ts'
 import type { GuardSettings } from './guard-settings.ts'
@@ -20,6 +21,7 @@ export function parse(guard: GuardSettings, arrival: Arrival, early: { callId: s
   if (!METHOD.test(request.method)) throw new CountersignError('request-malformed', { detail: { step: 'method' } })
   const target = parseTarget(request.target)
   const proof = readProof(request.fields, 'request')
+  if (proof === undefined) refuseSession(request)
   if (proof !== undefined) early.callId = callIdOf(proof.parameters.nonce)
   checkUpgrade(guard, request, proof)
   const announced = readAnnounced(request.fields)
@@ -35,6 +37,13 @@ function checkSize(request: HttpRequest): void {
   for (const part of request.fields.raw) bytes += part.length
   // Condition: header fields of more than 64 KiB are refused.
   if (bytes > MAX_FIELD_BYTES) throw new CountersignError('request-malformed', { detail: { step: 'size' } })
+}
+
+/** Where no session is open, the caller is told so, and makes the same call with a signature. */
+function refuseSession({ fields }: HttpRequest): void {
+  // Condition: a proof of a session that is not open here is refused before the body is read.
+  if (readSessionProof(fields) !== undefined)
+    throw new CountersignError('session-unknown', { detail: { step: 'session' } })
 }
 
 function checkUpgrade(guard: GuardSettings, request: HttpRequest, proof: Proof | undefined): void {

@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest'
+import { utf8 } from '../../../src/core/bytes.ts'
+import { Fields } from '../../../src/core/message.ts'
+import { admit } from '../../../src/flow/admit.ts'
+import { answerHandled } from '../../../src/flow/answer.ts'
 import type { Transport } from '../../../src/flow/engine.ts'
+import { checkGuardOptions, guardSettings } from '../../../src/flow/inbound/guard-settings.ts'
+import { fieldsOf, headersOf } from '../../../src/flow/whatwg.ts'
+import { engineOf } from '../../../src/flow/workload.ts'
+import { allowAuthenticated } from '../../../src/policy/allow-authenticated.ts'
 import { type TestDomain, testDomain } from '../../../src/testing/test-domain.ts'
 import { answerOf } from '../../../src/workload/secure-fetch.ts'
 
@@ -83,24 +91,26 @@ it('a field of an answer that no proof covers never reaches the caller', async (
 it('a plain answer to a call that had to be sealed is refused, unless it is a problem', async () => {
   const domain = await testDomain('acme.test')
   const ledger = await domain.workload('ledger')
-  let strip = false
-  domain.serve(ledger, 'https://ledger.test', () => new Response('ok'))
+  const guard = guardSettings(engineOf(ledger), checkGuardOptions({ policy: allowAuthenticated() }))
+  let type = 'application/json'
   const orders = await domain.workload('orders', {
-    transport: async (to, init) => {
-      const headers = new Headers(init.headers)
-      const accepts = headers.get('accept-envelope')
-      expect(strip || accepts === 'sve1').toBe(true)
-      return domain.deliver(new Request(to, init))
+    peers: { 'https://ledger.test': ledger.id },
+    // A peer that proves itself and signs, and does not seal.
+    async transport(to, init) {
+      const fields = fieldsOf(new Headers(init.headers))
+      const { pathname } = new URL(to)
+      const request = { method: init.method ?? '', target: pathname, fields }
+      const admission = await admit(guard, { request, mountPath: '', announcesBody: false, readBody: () => utf8('') })
+      if (admission.kind !== 'admitted') throw admission.error
+      const plain = { status: 200, fields: new Fields(['content-type', type]), body: utf8('{}') }
+      const answer = await answerHandled(guard, { ...admission.stage, sealAnswer: false }, plain)
+      return new Response(answer.body ?? null, { status: answer.status, headers: headersOf(answer.fields) })
     },
   })
-  expect(answerOf(await orders.fetch(url, { countersign: { seal: 'always' } })).sealed).toBe(true)
-  strip = true
-  const problem = await orders.fetch('https://ledger.test/a', {
-    method: 'POST',
-    body: 'x'.repeat(1_100_000),
-    countersign: { seal: 'always' },
-  })
-  expect(problem.status).toBe(413)
+  const always = { countersign: { seal: 'always' as const } }
+  await expect(orders.fetch(url, always)).rejects.toMatchObject({ code: 'answer-plaintext' })
+  type = 'application/problem+json'
+  expect((await orders.fetch(url, always)).status).toBe(200)
 })
 
 describe('observing', () => {
