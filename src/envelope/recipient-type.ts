@@ -9,7 +9,7 @@ export interface RecipientType {
 }
 
 /** How long a data key is once it is wrapped: 32 bytes and a tag. */
-export const WRAPPED_BYTES = 48
+const WRAPPED_BYTES = 48
 
 export const KEK: RecipientType = Object.freeze({ id: 0x01, bodyBytes: 24 + WRAPPED_BYTES })
 export const HPKE_P256: RecipientType = Object.freeze({ id: 0x10, bodyBytes: 65 + WRAPPED_BYTES })

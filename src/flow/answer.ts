@@ -34,48 +34,64 @@ export type HandlerAnswer = HttpAnswer | 'too-large' | 'failed'
 
 /** Seals and signs what a handler answered, and writes the call down. What cannot be signed as a whole does not leave. */
 export async function answerHandled(guard: GuardSettings, stage: Opened, handled: HandlerAnswer): Promise<HttpAnswer> {
-  const given = typeof handled === 'string' ? failureOf(handled) : await sealIfDue(guard, stage, handled)
-  const failure = isCountersignError(given) ? given : undefined
-  const response = isCountersignError(given) ? problemOf(given.code, stage.callId) : given
-  const signed = await signIfAsked(guard, stage, response)
-  recordCallee(guard, { stage, answer: signed, error: failure, effect: 'allow' })
-  return signed
+  try {
+    const sealed = await sealIfDue(guard, stage, wholeOf(handled))
+    const answer = await signIfAsked(guard, stage, sealed)
+    recordCallee(guard, { stage, answer, error: undefined, effect: 'allow' })
+    return answer
+  } catch (cause) {
+    const error = answerFailure(cause)
+    const answer = await signOrBare(guard, stage, problemOf(error.code, stage.callId))
+    recordCallee(guard, { stage, answer, error, effect: 'allow' })
+    return answer
+  }
 }
 
 /** Signs what the guard answers itself: always as in proof 1, for strangers only within their ration. */
 export async function answerSelf(guard: GuardSettings, answered: Answered): Promise<HttpAnswer> {
-  const { stage, error, arrival } = answered
+  const { stage, error, arrival, callId, startedAt, response } = answered
   const isProven = stage?.token !== undefined
-  const signed = isProven ? await signIfAsked(guard, stage, answered.response) : await signForStranger(guard, answered)
+  const answer = isProven ? await signOrBare(guard, stage, response) : await signForStranger(guard, answered)
   const effect = error === undefined ? 'allow' : 'deny'
-  const { callId, startedAt } = answered
-  recordCallee(guard, { stage, answer: signed, error, effect, arrival, callId, startedAt })
-  return signed
+  recordCallee(guard, { stage, answer, error, effect, arrival, callId, startedAt })
+  return answer
 }
 
-function failureOf(handled: 'too-large' | 'failed'): CountersignError {
+/** Without anything to sign with there is still an answer: the bare refusal, which no caller of ours takes for one. */
+async function signOrBare(guard: GuardSettings, stage: Reached, problem: HttpAnswer): Promise<HttpAnswer> {
+  try {
+    return await signIfAsked(guard, stage, problem)
+  } catch {
+    return unsigned(problem)
+  }
+}
+
+function wholeOf(handled: HandlerAnswer): HttpAnswer {
   // Condition: an answer that is too large to be signed as a whole does not leave.
-  return handled === 'too-large'
-    ? unsignable('size')
-    : new CountersignError('handler-failed', { detail: { step: 'handler' } })
+  if (handled === 'too-large') throw unsignable('size')
+  if (handled === 'failed') throw new CountersignError('handler-failed', { detail: { step: 'handler' } })
+  return handled
+}
+
+const OWN_FAILURES: ReadonlySet<string> = new Set(['answer-unsignable', 'handler-failed', 'credentials-unavailable'])
+
+function answerFailure(cause: unknown): CountersignError {
+  if (isCountersignError(cause) && OWN_FAILURES.has(cause.code)) return cause
+  return new CountersignError('answer-unsignable', { cause, detail: { step: 'sign' } })
 }
 
 function unsignable(step: string): CountersignError {
   return new CountersignError('answer-unsignable', { detail: { step } })
 }
 
-async function sealIfDue(
-  guard: GuardSettings,
-  stage: Opened,
-  given: HttpAnswer,
-): Promise<HttpAnswer | CountersignError> {
+async function sealIfDue(guard: GuardSettings, stage: Opened, given: HttpAnswer): Promise<HttpAnswer> {
   const plain = bodyOf(stage, given)
   if (!stage.sealAnswer || stage.proof === undefined || plain === undefined) return given
   // Condition: an answer with a content coding is not sealed but refused.
-  if (given.fields.has('content-encoding')) return unsignable('content-encoding')
+  if (given.fields.has('content-encoding')) throw unsignable('content-encoding')
   const key = sealKeyOf(guard.engine, stage.peer.id, stage.token)
   // Condition: an answer that has to be sealed and cannot be does not leave.
-  if (key === undefined) return unsignable('seal-key')
+  if (key === undefined) throw unsignable('seal-key')
   const contentType = given.fields.get('content-type') ?? ''
   const context = answerContext({
     method: stage.request.method,

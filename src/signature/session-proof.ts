@@ -6,7 +6,7 @@ import { readSignatureFields } from './signature-fields.ts'
 import { serializeParams } from './structured-fields/serialize.ts'
 
 /** The tag of a proof by the keys of a session. */
-export const SESSION_TAG = 'countersign-session'
+const SESSION_TAG = 'countersign-session'
 
 /** Finds the proof of a session, if a message has one: what a refusal is bound to. It proves nothing. */
 export function readSessionProof(fields: Fields): Proof | undefined {

@@ -1,8 +1,9 @@
 import { expect, it } from 'vitest'
 import { utf8 } from '../../src/core/bytes.ts'
+import { CountersignError } from '../../src/core/errors.ts'
 import { Fields } from '../../src/core/message.ts'
 import { admit } from '../../src/flow/admit.ts'
-import { answerHandled } from '../../src/flow/answer.ts'
+import { answerHandled, answerSelf } from '../../src/flow/answer.ts'
 import type { HttpAnswer } from '../../src/flow/http-answer.ts'
 import type { Opened } from '../../src/flow/inbound/stages.ts'
 import { createWire, type Wire } from '../refusals/wire.ts'
@@ -89,4 +90,42 @@ it('gives the same bytes for every cause of one kind, but for the call', async (
   expect(text('proof-invalid')).toBe(text('digest-mismatch'))
   expect(text('policy-denied')).not.toBe(text('proof-invalid'))
   await wire.ledger.close()
+})
+
+it('answers with a signed problem where a handler sets what cannot be signed', async () => {
+  const wire = await createWire()
+  const many = Array.from({ length: 200 }, (_, i) => [`x-${i}`, '1']).flat()
+  for (const raw of [['x-name', 'Jürgen'], many, ['x-break', 'a\nb']]) {
+    wire.domain.sink.clear()
+    const answer = await answerHandled(wire.guard, await admitted(wire), handled(raw))
+    expect([answer.status, answer.fields.has('signature')]).toEqual([501, true])
+    expect(new TextDecoder().decode(answer.body)).not.toContain('"a":1')
+    await wire.ledger.audit.flush()
+    const events = wire.domain.sink.events.filter(({ side }) => side === 'callee')
+    expect(events).toMatchObject([{ code: 'answer-unsignable', status: 501 }])
+  }
+})
+
+it('answers barely, and writes it down, where there is nothing left to sign with', async () => {
+  const wire = await createWire()
+  const stage = await admitted(wire)
+  const { credentials } = wire.guard.engine
+  const gone: typeof credentials = {
+    current: () => Promise.reject(new CountersignError('credentials-unavailable')),
+    sealKeys: () => [],
+    health: () => [],
+    close: () => undefined,
+  }
+  const guard = { ...wire.guard, engine: { ...wire.guard.engine, credentials: gone } }
+  const answer = await answerHandled(guard, stage, handled())
+  expect([answer.status, answer.fields.has('signature')]).toEqual([503, false])
+  const { method, target, raw } = await wire.capture()
+  const request = { method, target, fields: new Fields(raw) }
+  const arrival = { request, mountPath: '', announcesBody: false, readBody: () => utf8('') }
+  const admission = await admit(guard, arrival)
+  if (admission.kind === 'admitted') throw new Error('it was admitted')
+  expect(await answerSelf(guard, admission)).toMatchObject({ status: 503 })
+  await wire.ledger.audit.flush()
+  const codes = wire.domain.sink.events.filter(({ side }) => side === 'callee').map(({ code }) => code)
+  expect(codes).toEqual(['credentials-unavailable', 'credentials-unavailable'])
 })

@@ -33,7 +33,7 @@ export interface Seen {
 }
 
 /** The handler all frameworks share: it tells what it saw, and answers what the path asks for. */
-export function reply(seen: Seen, log: Seen[]): Reply {
+function reply(seen: Seen, log: Seen[]): Reply {
   log.push(seen)
   const path = seen.url.split('?')[0]
   if (path === '/nothing') return { status: 204 }
@@ -144,7 +144,7 @@ const nodeApp: StartService = (workload, options, log) => {
 }
 
 /** A Fetch handler behind a minimal server of our own: what a runtime with Fetch handlers does. */
-export function serveFetch(handle: (request: Request) => Promise<Response>): Promise<Service> {
+function serveFetch(handle: (request: Request) => Promise<Response>): Promise<Service> {
   const server = createServer(async (req, res) => {
     const headers = new Headers()
     for (let i = 0; i + 1 < req.rawHeaders.length; i += 2)

@@ -27,7 +27,7 @@ export async function signingKey(jwk: Jwk): Promise<SigningKey> {
   return primitives.signingKey(suiteOfKey(jwk), jwk)
 }
 
-export async function verifyingKey(jwk: Jwk): Promise<VerifyingKey> {
+async function verifyingKey(jwk: Jwk): Promise<VerifyingKey> {
   return primitives.verifyingKey(suiteOfKey(jwk), jwk)
 }
 

@@ -25,7 +25,7 @@ export async function authorize(guard: GuardSettings, call: Claimed): Promise<Au
 }
 
 /** Whether this request needs no proof: GET and HEAD on a listed path, exactly as it arrived. */
-export function isExempt(guard: GuardSettings, call: Pick<Claimed, 'request' | 'target'>): boolean {
+function isExempt(guard: GuardSettings, call: Pick<Claimed, 'request' | 'target'>): boolean {
   const { method } = call.request
   return (method === 'GET' || method === 'HEAD') && guard.exempt.has(call.target.path)
 }
@@ -63,8 +63,8 @@ async function decide(guard: GuardSettings, call: Claimed, sealed: boolean): Pro
   try {
     return await guard.policy.decide(question)
   } catch (cause) {
-    // Condition: a policy that fails to decide refuses the call.
     if (isCountersignError(cause, 'policy-unavailable')) throw cause
+    // Condition: a policy that fails to decide refuses the call.
     throw new CountersignError('policy-unavailable', { cause, detail: { step: 'policy' } })
   }
 }

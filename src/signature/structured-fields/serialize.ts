@@ -18,7 +18,7 @@ export function serializeItem(item: ItemToWrite): string {
 }
 
 /** Writes an inner list with its parameters (RFC 9651 §4.1.1.1). */
-export function serializeInnerList(list: InnerListToWrite): string {
+function serializeInnerList(list: InnerListToWrite): string {
   return `(${list.items.map(serializeItem).join(' ')})${serializeParams(list.params)}`
 }
 

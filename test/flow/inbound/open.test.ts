@@ -1,4 +1,7 @@
 import { expect, it } from 'vitest'
+import { Fields } from '../../../src/core/message.ts'
+import { admit } from '../../../src/flow/admit.ts'
+import { open } from '../../../src/flow/inbound/open.ts'
 import { definePolicy } from '../../../src/policy/define-policy.ts'
 import { createWire, withoutField } from '../../refusals/wire.ts'
 
@@ -13,6 +16,18 @@ it('opens what was sealed to it', async () => {
 })
 
 it('a sealed body that no proof covers is refused', async () => {
+  const sound = await createWire()
+  const { method, target, raw, body } = await sound.capture(sealed)
+  const request = { method, target, fields: new Fields(raw) }
+  const arrival = { request, mountPath: '', announcesBody: true, readBody: () => body }
+  const admission = await admit(sound.guard, arrival)
+  if (admission.kind !== 'admitted') throw admission.error
+  for (const lacking of [{ proof: undefined }, { token: undefined }, { bytes: undefined }]) {
+    await expect(open(sound.guard, { ...admission.stage, ...lacking })).rejects.toMatchObject({ code: 'unopened' })
+  }
+})
+
+it('refuses a sealed body while observing, too', async () => {
   const wire = await createWire({ policy: anybody, mode: 'observe' })
   const message = await wire.capture(sealed)
   const bare = ['signature', 'signature-input', 'workload-identity-token'].reduce(withoutField, message)
