@@ -5,7 +5,7 @@ import type { ReplayStore } from '../replay/store.ts'
 import type { TokenVerifier } from '../token/verify-wit.ts'
 import type { CredentialHolder } from '../token/wallet.ts'
 import type { TrustHolder } from '../trust/holder.ts'
-import type { PeerMemory } from './outbound/peer-memory.ts'
+import type { PeerMemory } from './peer-memory.ts'
 import type { Ration } from './ration.ts'
 
 /** Whether what is not proven is refused, or passed on and written down. */

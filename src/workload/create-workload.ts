@@ -8,8 +8,8 @@ import { CountersignError } from '../core/errors.ts'
 import { checkOptions } from '../core/options.ts'
 import type { Engine, PeerLookup } from '../flow/engine.ts'
 import type { ClientOptions } from '../flow/outbound/call-options.ts'
-import { createPeerMemory } from '../flow/outbound/peer-memory.ts'
 import { clientOptionsSchema } from '../flow/outbound/schema.ts'
+import { createPeerMemory } from '../flow/peer-memory.ts'
 import { createRation } from '../flow/ration.ts'
 import { bindEngine, type SecureFetch, type Workload } from '../flow/workload.ts'
 import { parseWorkloadId } from '../identity/workload-id.ts'
@@ -45,7 +45,12 @@ export async function createWorkload(options: WorkloadOptions): Promise<Workload
   const audit = trail.for({ workload: id, clock })
   const { report } = audit
   const trust = await createTrustHolder(checked.trust, report)
-  const credentials = await createCredentialHolder({ id, source: checked.credentials, clock, report })
+  const credentials = await createCredentialHolder({ id, source: checked.credentials, clock, report }).catch(
+    (cause) => {
+      trust.close()
+      throw cause
+    },
+  )
   const toleranceSeconds = checked.clockToleranceSeconds ?? 30
   let open = true
   const engine: Engine = Object.freeze({

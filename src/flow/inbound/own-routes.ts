@@ -1,12 +1,10 @@
 import { utf8 } from '../../core/bytes.ts'
 import { CountersignError } from '../../core/errors.ts'
 import { Fields } from '../../core/message.ts'
+import { DISCOVERY_PATH } from '../discovery-path.ts'
 import type { HttpAnswer } from '../http-answer.ts'
 import type { GuardSettings } from './guard-settings.ts'
 import type { Claimed } from './stages.ts'
-
-/** Where a guard tells proven callers what it speaks, below its own mount. */
-export const DISCOVERY_PATH = '/.well-known/countersign'
 
 /** Answers the guard's own routes: after proof and claim, before policy, never to the anonymous. */
 export function ownRoute(guard: GuardSettings, call: Claimed): HttpAnswer | undefined {

@@ -3,9 +3,9 @@ import { fromUtf8 } from '../../core/bytes.ts'
 import { parseTarget } from '../../core/canonical.ts'
 import { isCountersignError } from '../../core/errors.ts'
 import { Fields } from '../../core/message.ts'
+import { DISCOVERY_PATH } from '../discovery-path.ts'
 import type { Engine } from '../engine.ts'
 import type { HttpAnswer } from '../http-answer.ts'
-import { DISCOVERY_PATH } from '../inbound/own-routes.ts'
 import type { Resolved } from './stages.ts'
 
 const REDISCOVER_MS = 300_000

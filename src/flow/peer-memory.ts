@@ -1,4 +1,4 @@
-import type { Jwk } from '../../crypto/primitives.ts'
+import type { Jwk } from '../crypto/primitives.ts'
 
 /** What verified answers of a peer have taught this process. */
 export interface Known {
