@@ -25,9 +25,9 @@ export async function authorize(guard: GuardSettings, call: Claimed): Promise<Au
 }
 
 /** Whether this request needs no proof: GET and HEAD on a listed path, exactly as it arrived. */
-function isExempt(guard: GuardSettings, call: Pick<Claimed, 'request' | 'target'>): boolean {
-  const { method } = call.request
-  return (method === 'GET' || method === 'HEAD') && guard.exempt.has(call.target.path)
+function isExempt(guard: GuardSettings, { request, target }: Claimed): boolean {
+  const isSafe = request.method === 'GET' || request.method === 'HEAD'
+  return isSafe && guard.exempt.has(target.path.slice(guard.strippedPrefix.length))
 }
 
 function refusalOf(call: Claimed, decision: Decision): 'policy-denied' | 'proof-missing' | 'encryption-required' {

@@ -8,7 +8,7 @@ import type { Claimed } from './stages.ts'
 
 /** Answers the guard's own routes: after proof and claim, before policy, never to the anonymous. */
 export function ownRoute(guard: GuardSettings, call: Claimed): HttpAnswer | undefined {
-  if (call.target.path !== call.arrival.mountPath + DISCOVERY_PATH) return undefined
+  if (call.target.path !== guard.strippedPrefix + call.arrival.mountPath + DISCOVERY_PATH) return undefined
   // Condition: discovery is refused to who proved nothing.
   if (call.token === undefined) throw new CountersignError('proof-missing', { detail: { step: 'discovery' } })
   if (call.request.method !== 'GET') return undefined

@@ -73,6 +73,8 @@ async function plainRequest(
   const body = simpleBody(init?.body)
   if (input instanceof Request || body === 'not-simple') return fromRequest(input, init, baseUrl)
   const headers = new Headers(init?.headers)
+  // What travels may be longer than what the application has: the transport counts.
+  headers.delete('content-length')
   if (body?.type !== undefined && !headers.has('content-type')) headers.set('content-type', body.type)
   const method = normalMethod(init?.method ?? 'GET')
   // Condition: a GET or HEAD with a body is refused, as fetch does.

@@ -30,7 +30,14 @@ it('an upgrade that is not covered by the signature and listed by the guard is r
 })
 
 it('puts back what an ingress cut off the path', async () => {
-  const wire = await createWire({ strippedPrefix: '/v1' })
+  const wire = await createWire({ strippedPrefix: '/v1', exempt: ['/healthz'] })
+  const found = await wire.capture({}, '/v1/.well-known/countersign')
+  expect(await wire.deliver({ ...found, target: '/.well-known/countersign' })).toMatchObject({
+    ran: false,
+    status: 200,
+  })
+  const probe = { method: 'GET', target: '/healthz', raw: [], body: new Uint8Array(0) }
+  expect(await wire.deliver(probe)).toMatchObject({ ran: true })
   const message = await wire.capture({}, '/v1/charges')
   expect(await wire.deliver({ ...message, target: '/charges' })).toMatchObject({ ran: true })
   const again = await wire.capture({}, '/v1/charges')

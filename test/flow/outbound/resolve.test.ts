@@ -64,7 +64,12 @@ describe('a call is read in the terms of fetch', () => {
     const form = new FormData()
     form.set('a', '1')
     const stream = new Blob(['streamed']).stream()
-    await orders.fetch(url, { method: 'POST', body: 'text' })
+    await orders.fetch(url, {
+      method: 'POST',
+      body: 'text',
+      headers: { 'content-length': '4' },
+      countersign: { seal: 'always' },
+    })
     await orders.fetch(new URL(url), { method: 'post', body: new URLSearchParams({ a: '1' }) })
     await orders.fetch(url, { method: 'POST', body: new Uint8Array([104, 105]) })
     await orders.fetch(url, { method: 'POST', body: new Blob(['blob'], { type: 'text/x' }) })
