@@ -25,6 +25,8 @@ export type ExpressMiddleware = (
 export function guard(workload: Workload, options: GuardOptions): ExpressMiddleware {
   const settings = guardSettings(engineOf(workload), checkGuardOptions(options))
   return (req, res, next) => {
-    guardNode(settings, { req, res, mountPath: req.baseUrl ?? '' }, () => next()).catch(next)
+    guardNode(settings, { req, res, target: req.originalUrl ?? req.url ?? '', mountPath: req.baseUrl ?? '' }, () =>
+      next(),
+    ).catch(next)
   }
 }

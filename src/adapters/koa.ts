@@ -8,6 +8,8 @@ import { guardNode } from './node-guard.ts'
 export interface KoaContext {
   readonly req: IncomingMessage
   readonly res: ServerResponse
+  /** The URL before any mount. */
+  readonly originalUrl: string
   respond?: boolean | undefined
   /** Koa Router's and koa-mount's prefix, where there is one. */
   readonly mountPath?: string | undefined
@@ -29,7 +31,8 @@ export function guard(workload: Workload, options: GuardOptions): KoaMiddleware 
   const settings = guardSettings(engineOf(workload), checkGuardOptions(options))
   return async (ctx, next) => {
     let ran = false
-    await guardNode(settings, { req: ctx.req, res: ctx.res, mountPath: ctx.mountPath ?? '' }, () => {
+    const { req, res } = ctx
+    await guardNode(settings, { req, res, target: ctx.originalUrl, mountPath: ctx.mountPath ?? '' }, () => {
       ran = true
       return next()
     })

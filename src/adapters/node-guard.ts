@@ -17,6 +17,8 @@ import { captureAnswer, sendNow } from './node-response.ts'
 export interface NodeExchange {
   readonly req: IncomingMessage
   readonly res: ServerResponse
+  /** The request target as it arrived, before any mount. */
+  readonly target: string
   /** Where the guard is mounted, empty at the root. */
   readonly mountPath: string
 }
@@ -30,7 +32,7 @@ export async function guardNode<T>(
   const { req, res } = exchange
   const known = boundCall(req)
   if (known !== undefined) {
-    const refusal = await judgeAgain(guard, known, { method: req.method ?? '', target: requestOf(req).target })
+    const refusal = await judgeAgain(guard, known, { method: req.method ?? '', target: exchange.target })
     if (refusal === undefined) return next()
     respond(res, refusal)
     return undefined
@@ -83,10 +85,10 @@ function handOver(guard: GuardSettings, exchange: NodeExchange, admission: Admit
   })
 }
 
-function arrivalOf({ req, mountPath }: NodeExchange): Arrival {
+function arrivalOf({ req, target, mountPath }: NodeExchange): Arrival {
   const address = req.socket.remoteAddress
   return {
-    request: requestOf(req),
+    request: requestOf(req, target),
     mountPath,
     announcesBody: announcesBody(req),
     readBody: (maxBytes) => readBody(req, { maxBytes }),

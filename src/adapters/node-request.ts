@@ -3,12 +3,12 @@ import { Readable } from 'node:stream'
 import { type Bytes, concat } from '../core/bytes.ts'
 import { Fields, type HttpRequest } from '../core/message.ts'
 
-/** The message as it arrived: frameworks rewrite `url` below a mount, and keep the original. */
-export function requestOf(req: IncomingMessage & { originalUrl?: string }): HttpRequest {
+/** The message as it arrived; frameworks rewrite `url` below a mount, and keep the original somewhere. */
+export function requestOf(req: IncomingMessage, target: string): HttpRequest {
   const isEncrypted = 'encrypted' in req.socket && req.socket.encrypted === true
   return {
     method: req.method ?? '',
-    target: req.originalUrl ?? req.url ?? '',
+    target,
     fields: new Fields(req.rawHeaders),
     scheme: isEncrypted ? 'https' : 'http',
     authority: req.headers.host,

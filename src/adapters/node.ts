@@ -24,7 +24,9 @@ export function guard(
 ): (req: IncomingMessage, res: ServerResponse) => void {
   const settings = guardSettings(engineOf(workload), checkGuardOptions(options))
   return (req, res) => {
-    guardNode(settings, { req, res, mountPath: '' }, () => handler(req, res)).catch(() => fail(res))
+    guardNode(settings, { req, res, target: req.url ?? '', mountPath: '' }, () => handler(req, res)).catch(() =>
+      fail(res),
+    )
   }
 }
 
