@@ -5,7 +5,7 @@ import { admit } from '../src/flow/admit.ts'
 import type { GuardOptions } from '../src/flow/inbound/guard-options.ts'
 import { checkGuardOptions, guardSettings } from '../src/flow/inbound/guard-settings.ts'
 import { engineOf } from '../src/flow/workload.ts'
-import { createWire, fieldAt, type OnTheWire, withField } from './refusals/wire.ts'
+import { createWire, type OnTheWire, otherSignature, withField } from './refusals/wire.ts'
 
 /** The steps a request has to pass, in order; each names what it runs when it is reached. */
 const steps = ['token', 'signature', 'claim', 'policy', 'body'] as const
@@ -62,12 +62,6 @@ async function reached(
     },
   })
   return [...new Set(seen)]
-}
-
-/** One character of the signature changed into another of the alphabet. */
-function otherSignature(message: OnTheWire): string {
-  const value = fieldAt(message, 'signature')
-  return value.slice(0, 20) + (value[20] === 'A' ? 'B' : 'A') + value.slice(21)
 }
 
 const same = (message: OnTheWire) => message

@@ -75,7 +75,12 @@ async function prove(guard: GuardSettings, parsed: Parsed, mark: (stage: Reached
     return await claim(guard, authenticated)
   } catch (cause) {
     if (guard.mode !== 'observe' || !isCountersignError(cause)) throw cause
-    const unproven: Authenticated = { ...parsed, peer: anonymous, token: undefined, observed: cause.code }
+    const unproven: Authenticated = {
+      ...parsed,
+      peer: anonymous,
+      token: undefined,
+      observed: parsed.observed ?? cause.code,
+    }
     mark(unproven)
     return { ...unproven, once: true }
   }

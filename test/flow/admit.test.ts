@@ -5,7 +5,7 @@ import { admit } from '../../src/flow/admit.ts'
 import { checkGuardOptions, guardSettings } from '../../src/flow/inbound/guard-settings.ts'
 import { engineOf } from '../../src/flow/workload.ts'
 import { allowAuthenticated } from '../../src/policy/allow-authenticated.ts'
-import { createWire, fieldAt, flip, withField, withoutField } from '../refusals/wire.ts'
+import { createWire, otherSignature, withField, withoutField } from '../refusals/wire.ts'
 
 it('a call whose answer could not be signed is refused before its proof is claimed', async () => {
   const wire = await createWire()
@@ -52,7 +52,8 @@ describe('observing', () => {
       expect(wire.domain.sink.events.at(-1)).toMatchObject({ observed: true, effect: 'allow' })
     }
     await observed(withField(message, 'x-a', '2'), 'proof-invalid')
-    await observed(withField(message, 'signature', flip(fieldAt(message, 'signature'), 20)), 'proof-invalid')
+    await observed(withField(message, 'signature', otherSignature(message)), 'proof-invalid')
+    await observed(withField(message, 'signature', 'keyId="legacy",signature="AA=="'), 'signature-malformed')
     await observed(withoutField(message, 'workload-identity-token'), 'token-missing')
     await observed(message, 'policy-denied')
     await observed(message, 'proof-replayed')

@@ -150,3 +150,9 @@ export function coveredFields(message: OnTheWire): string[] {
   const list = fieldAt(message, 'signature-input').split('(')[1]?.split(')')[0] ?? ''
   return [...list.matchAll(/"([a-z0-9-]+)"/g)].map((match) => match[1] as string)
 }
+
+/** The signature with one character changed into another of its alphabet. */
+export function otherSignature(message: OnTheWire): string {
+  const value = fieldAt(message, 'signature')
+  return value.slice(0, 20) + (value[20] === 'A' ? 'B' : 'A') + value.slice(21)
+}

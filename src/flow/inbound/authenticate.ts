@@ -12,9 +12,9 @@ export async function authenticate(guard: GuardSettings, parsed: Parsed): Promis
     const found = isWorkloadProof(authenticator)
       ? await byWorkloadProof(guard, parsed)
       : await byEvidence(authenticator, parsed)
-    if (found !== undefined) return { ...parsed, ...found, observed: undefined }
+    if (found !== undefined) return { ...parsed, ...found }
   }
-  return { ...parsed, peer: anonymous, token: undefined, observed: undefined }
+  return { ...parsed, peer: anonymous, token: undefined }
 }
 
 type Found = Pick<Authenticated, 'peer' | 'token'>

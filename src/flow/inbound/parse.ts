@@ -1,6 +1,6 @@
 import { platform } from '#platform'
 import { parseTarget } from '../../core/canonical.ts'
-import { CountersignError } from '../../core/errors.ts'
+import { CountersignError, isCountersignError } from '../../core/errors.ts'
 import type { HttpRequest } from '../../core/message.ts'
 import { type Proof, readProof } from '../../signature/proof.ts'
 import { readSessionProof } from '../../signature/session-proof.ts'
@@ -20,12 +20,11 @@ export function parse(guard: GuardSettings, arrival: Arrival, early: { callId: s
   // Condition: a method that is not an upper-case token is refused.
   if (!METHOD.test(request.method)) throw new CountersignError('request-malformed', { detail: { step: 'method' } })
   const target = parseTarget(request.target)
-  const proof = readProof(request.fields, 'request')
-  if (proof === undefined) refuseSession(request)
+  const { proof, observed } = findProof(guard, request)
   if (proof !== undefined) early.callId = callIdOf(proof.parameters.nonce)
   checkUpgrade(guard, request, proof)
   const announced = readAnnounced(request.fields)
-  return { arrival, request, callId: early.callId, startedAt, target, proof, announced }
+  return { arrival, request, callId: early.callId, startedAt, target, proof, observed, announced }
 }
 
 function withPrefix(request: HttpRequest, prefix: string): HttpRequest {
@@ -37,6 +36,18 @@ function checkSize(request: HttpRequest): void {
   for (const part of request.fields.raw) bytes += part.length
   // Condition: header fields of more than 64 KiB are refused.
   if (bytes > MAX_FIELD_BYTES) throw new CountersignError('request-malformed', { detail: { step: 'size' } })
+}
+
+/** Signature fields that cannot be read are a bad proof: while observing, somebody else's way of signing passes. */
+function findProof(guard: GuardSettings, request: HttpRequest): Pick<Parsed, 'proof' | 'observed'> {
+  try {
+    const proof = readProof(request.fields, 'request')
+    if (proof === undefined) refuseSession(request)
+    return { proof, observed: undefined }
+  } catch (cause) {
+    if (guard.mode !== 'observe' || !isCountersignError(cause)) throw cause
+    return { proof: undefined, observed: cause.code }
+  }
 }
 
 /** Where no session is open, the caller is told so, and makes the same call with a signature. */

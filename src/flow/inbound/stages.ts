@@ -30,6 +30,8 @@ export interface Parsed {
   readonly startedAt: number
   readonly target: CanonicalTarget
   readonly proof: Proof | undefined
+  /** What observing let pass so far. */
+  readonly observed: Code | undefined
   /** The body, if any, says that it is sealed; its inner media type. */
   readonly announced: { readonly sealed: boolean; readonly contentType: string }
 }
@@ -38,8 +40,6 @@ export interface Parsed {
 export interface Authenticated extends Parsed {
   readonly peer: Peer
   readonly token: VerifiedToken | undefined
-  /** What observing let pass so far. */
-  readonly observed: Code | undefined
 }
 
 /** This proof was not used before, and cannot be used again. */
