@@ -10,6 +10,7 @@ import type { Arrival } from '../flow/inbound/stages.ts'
 import { fieldsOf, headersOf, readStream } from '../flow/whatwg.ts'
 import { engineOf, type Workload } from '../flow/workload.ts'
 import { bindCall } from './call-of.ts'
+import { tellOperator } from './tell-operator.ts'
 
 /** A handler in the style of Fetch: what Bun, Deno, workers and Hono call. */
 export type FetchHandler<Rest extends readonly unknown[]> = (
@@ -75,6 +76,7 @@ async function run(
     return await readAnswer(await runInCall(admission.call, body), guard.maxBodyBytes)
   } catch (cause) {
     if (isAbort(cause)) throw cause
+    tellOperator(cause)
     return 'failed'
   }
 }

@@ -5,13 +5,14 @@ import { checkGuardOptions, guardSettings } from '../flow/inbound/guard-settings
 import { problemOf } from '../flow/problem.ts'
 import { engineOf, type Workload } from '../flow/workload.ts'
 import { guardNode, respond } from './node-guard.ts'
+import { tellOperator } from './tell-operator.ts'
 
 /** A request listener of `node:http` and `node:https`. */
 export type NodeHandler = (req: IncomingMessage, res: ServerResponse) => unknown
 
 /**
  * Guards a listener of `node:http` or `node:https`. It proves and leaves open what the Express guard does. A handler
- * that throws or rejects is answered with a signed 500, if it had not begun to answer.
+ * that throws or rejects is answered with a signed 500, if it had not begun to answer; the error goes to the console.
  *
  * @throws `option-invalid` naming option and fix
  * @example
@@ -30,7 +31,8 @@ export function guard(
   }
 }
 
-function fail(res: ServerResponse): void {
+function fail(res: ServerResponse, error: unknown): void {
+  tellOperator(error)
   if (res.headersSent) res.destroy()
   else respond(res, problemOf('handler-failed', randomUuid()))
 }
