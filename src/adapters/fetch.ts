@@ -1,5 +1,5 @@
 import type { HttpRequest } from '../core/message.ts'
-import { admit, isAbort } from '../flow/admit.ts'
+import { admit } from '../flow/admit.ts'
 import { answerHandled, answerSelf, type HandlerAnswer } from '../flow/answer.ts'
 import { runInCall } from '../flow/call-context.ts'
 import type { HttpAnswer } from '../flow/http-answer.ts'
@@ -75,7 +75,6 @@ async function run(
   try {
     return await readAnswer(await runInCall(admission.call, body), guard.maxBodyBytes)
   } catch (cause) {
-    if (isAbort(cause)) throw cause
     tellOperator(cause)
     return 'failed'
   }

@@ -25,8 +25,8 @@ export function guard(
 ): (req: IncomingMessage, res: ServerResponse) => void {
   const settings = guardSettings(engineOf(workload), checkGuardOptions(options))
   return (req, res) => {
-    guardNode(settings, { req, res, target: req.url ?? '', mountPath: '' }, () => handler(req, res)).catch(() =>
-      fail(res),
+    guardNode(settings, { req, res, target: req.url ?? '', mountPath: '' }, () => handler(req, res)).catch((error) =>
+      fail(res, error),
     )
   }
 }
