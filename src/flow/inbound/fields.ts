@@ -12,6 +12,9 @@ const OURS = new Set([
   'accept-envelope',
 ])
 
+/** Fields that name somebody: a caller who proved nothing says nothing by them. */
+const NAMING = new Set(['txn-token', 'x-forwarded-client-cert', 'client-cert', 'client-cert-chain'])
+
 /** What a handler sees of the header: what is covered, what is passed on by design, and what the guard was told to pass. */
 export function handlerFields(guard: GuardSettings, call: Read): { fields: Fields; dropped: string[] } {
   const { proof, request } = call
@@ -22,7 +25,7 @@ export function handlerFields(guard: GuardSettings, call: Read): { fields: Field
     if (isProofField(name) || OURS.has(name)) continue
     const isCovered = proven && proof.covers(name)
     // Condition: a field that no proof covers never reaches a handler.
-    if (isCovered || (proven ? isUnproven(name) || guard.pass.has(name) : name !== 'txn-token')) {
+    if (isCovered || (proven ? isUnproven(name) || guard.pass.has(name) : !NAMING.has(name))) {
       // Condition: a covered field that was split on its way reaches a handler as the one value that was signed.
       const values = isCovered ? [request.fields.get(name) ?? ''] : request.fields.all(name)
       for (const value of values) raw.push(name, value)

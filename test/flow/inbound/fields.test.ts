@@ -2,6 +2,7 @@ import { expect, it } from 'vitest'
 import { Fields } from '../../../src/core/message.ts'
 import { admit } from '../../../src/flow/admit.ts'
 import type { GuardOptions } from '../../../src/flow/inbound/guard-options.ts'
+import { definePolicy } from '../../../src/policy/define-policy.ts'
 import { createWire, type OnTheWire, type Wire } from '../../refusals/wire.ts'
 
 async function seen(options: Partial<GuardOptions>, more: readonly string[]): Promise<Fields> {
@@ -65,4 +66,26 @@ it('a covered field that was split on its way reaches a handler as the one value
   if (admission.kind !== 'admitted') throw admission.error
   expect(admission.stage.fields.all('x-list')).toEqual(['a, b'])
   expect(admission.stage.fields.all('authorization')).toEqual(['Basic a, b'])
+})
+
+it('believes no field that names somebody from a caller who proved nothing', async () => {
+  const policy = definePolicy({ version: 1, rules: [{ id: 'a', effect: 'allow', from: ['anonymous'], to: ['* /*'] }] })
+  const wire = await createWire({ policy })
+  const raw = [
+    'Txn-Token',
+    't',
+    'X-Forwarded-Client-Cert',
+    'By=x',
+    'Client-Cert',
+    ':AA==:',
+    'X-Tenant',
+    'acme',
+    'Content-Digest',
+    'x',
+  ]
+  const request = { method: 'GET', target: '/a', fields: new Fields(raw) }
+  const arrival = { request, mountPath: '', announcesBody: false, readBody: () => new Uint8Array(0) }
+  const admission = await admit(wire.guard, arrival)
+  if (admission.kind !== 'admitted') throw admission.error
+  expect([...admission.stage.fields.names()]).toEqual(['x-tenant'])
 })
