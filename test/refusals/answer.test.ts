@@ -113,7 +113,7 @@ describe('an answer that was changed on its way is refused', () => {
     for (const name of names) {
       const value = bodies.get(`${ORIGIN}/entries`)?.headers.get(name) ?? ''
       expect(value.length).toBeGreaterThan(0)
-      for (let i = 0; i < value.length; i += name === 'workload-identity-token' ? 7 : 1) {
+      for (let i = 0; i < value.length; i++) {
         const code = await codeOf((answer, body) =>
           withHeaders(answer, body, (headers) => headers.set(name, flip(headers.get(name) ?? '', i))),
         )
