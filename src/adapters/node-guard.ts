@@ -10,8 +10,10 @@ import type { Arrival } from '../flow/inbound/stages.ts'
 import { recordCallee } from '../flow/trail.ts'
 import { bindCall, boundCall } from './call-of.ts'
 import { judgeAgain } from './judge-again.ts'
-import { announcesBody, readBody, replaceFields, replayBody, requestOf, wasBodyRead } from './node-request.ts'
-import { captureAnswer, sendNow } from './node-response.ts'
+import { readBody, replayBody } from './node-body.ts'
+import { announcesBody, replaceFields, requestOf, wasBodyRead } from './node-request.ts'
+import { captureAnswer } from './node-response.ts'
+import { sendNow } from './node-send.ts'
 
 /** One exchange as a Node framework hands it over. */
 export interface NodeExchange {

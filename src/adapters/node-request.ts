@@ -1,79 +1,90 @@
 import type { IncomingMessage } from 'node:http'
-import { Readable } from 'node:stream'
-import { type Bytes, concat } from '../core/bytes.ts'
 import { Fields, type HttpRequest } from '../core/message.ts'
 
-/** The message as it arrived; frameworks rewrite `url` below a mount, and keep the original somewhere. */
-export function requestOf(req: IncomingMessage, target: string): HttpRequest {
-  const isEncrypted = 'encrypted' in req.socket && req.socket.encrypted === true
+/** Of these Node keeps the first and drops the rest; all others it joins. */
+const FIRST_WINS: ReadonlySet<string> = new Set([
+  'age',
+  'authorization',
+  'content-length',
+  'content-type',
+  'etag',
+  'expires',
+  'from',
+  'host',
+  'if-modified-since',
+  'if-unmodified-since',
+  'last-modified',
+  'location',
+  'max-forwards',
+  'proxy-authorization',
+  'referer',
+  'retry-after',
+  'server',
+  'user-agent',
+])
+
+/** Reads a request as it came in; Koa, which keeps the target elsewhere, passes its `ctx.originalUrl`. */
+export function requestOf(req: IncomingMessage, target = targetAsArrived(req)): HttpRequest {
+  const fields = new Fields(req.rawHeaders)
+  const hosts = fields.all('host')
   return {
     method: req.method ?? '',
     target,
-    fields: new Fields(req.rawHeaders),
-    scheme: isEncrypted ? 'https' : 'http',
-    authority: req.headers.host,
+    fields,
+    scheme: 'encrypted' in req.socket && req.socket.encrypted === true ? 'https' : 'http',
+    authority: hosts.length === 1 ? hosts[0] : undefined,
   }
 }
 
-/** Whether the head says that a body follows. */
+/** Mounted routers of Express cut their prefix off `url`; the caller signed what stood there before. */
+function targetAsArrived(req: IncomingMessage): string {
+  return 'originalUrl' in req && typeof req.originalUrl === 'string' ? req.originalUrl : (req.url ?? '')
+}
+
+/** Tells whether the header announces a body. One of length zero is none; a chunked one may turn out empty. */
 export function announcesBody(req: IncomingMessage): boolean {
+  if (req.headers['transfer-encoding'] !== undefined) return true
   const length = req.headers['content-length']
-  return req.headers['transfer-encoding'] !== undefined || (length !== undefined && Number(length) !== 0)
+  return length !== undefined && Number(length) !== 0
 }
 
-/** Whether somebody has read the body, or begun to. */
+/** Tells whether somebody took bytes of the body, or is set up to: what is left can no longer be verified. */
 export function wasBodyRead(req: IncomingMessage): boolean {
-  return announcesBody(req) && (req.readableDidRead || req.readableFlowing !== null)
+  if (!announcesBody(req)) return false
+  if (req.readableDidRead || req.readableEnded || req.readableFlowing === true) return true
+  return req.readableEncoding !== null || req.listenerCount('data') > 0 || req.listenerCount('readable') > 0
 }
 
-/** Reads the body, unless it is larger than allowed. A caller who leaves rejects with an `AbortError`. */
-export function readBody(req: IncomingMessage, { maxBytes }: { maxBytes: number }): Promise<Bytes | 'too-large'> {
-  if (Number(req.headers['content-length'] ?? 0) > maxBytes) return Promise.resolve('too-large')
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = []
-    let length = 0
-    const settle = (finish: () => void) => {
-      req.off('data', onData).off('end', onEnd).off('error', onGone).off('close', onGone)
-      finish()
-    }
-    const onData = (chunk: Buffer) => {
-      length += chunk.length
-      if (length <= maxBytes) chunks.push(chunk)
-      else settle(() => resolve('too-large'))
-    }
-    const onEnd = () => settle(() => resolve(concat(...chunks)))
-    const onGone = () => settle(() => reject(Object.assign(new Error('the caller left'), { name: 'AbortError' })))
-    req.on('data', onData).on('end', onEnd).on('error', onGone).on('close', onGone)
-  })
-}
-
-/** Lets the request begin again with these bytes, whatever reads it: body parsers, multipart, pipes, iteration. */
-export function replayBody(req: IncomingMessage, bytes: Uint8Array | undefined): void {
-  const body = bytes ?? new Uint8Array(0)
-  delete req.headers['transfer-encoding']
-  req.headers['content-length'] = String(body.length)
-  // The readable half is made anew on the same object: everybody keeps the request they already hold.
-  Reflect.apply(Readable, req, [{ autoDestroy: false, highWaterMark: Math.max(body.length, 1) }])
-  req._read = () => undefined
-  if (body.length > 0) req.push(Buffer.from(body.buffer, body.byteOffset, body.length))
-  req.push(null)
-}
-
-/** Shows handlers these fields and no others, in every form Node offers them; trailers, which nothing covers, are gone. */
+/** Puts these fields in place of all that arrived, in every form Node shows them, and takes the trailers away. */
 export function replaceFields(req: IncomingMessage, fields: Fields): void {
+  if (req.headers['transfer-encoding'] !== undefined) hideTrailers(req)
+  req.rawHeaders = [...fields.raw]
+  req.headers = joined(fields, { joinDuplicates: 'joinDuplicateHeaders' in req && req.joinDuplicateHeaders === true })
+  // Not left to Node's getter: it counts the fields that arrived, and fails on a list that has become shorter.
+  req.headersDistinct = distinct(fields)
+}
+
+function joined(fields: Fields, options: { readonly joinDuplicates: boolean }): IncomingMessage['headers'] {
   const headers: IncomingMessage['headers'] = {}
-  const distinct: NodeJS.Dict<string[]> = {}
   for (const name of fields.names()) {
-    const values = [...fields.all(name)]
-    distinct[name] = values
-    if (name === 'set-cookie') headers[name] = values
+    const values = fields.all(name)
+    if (name === 'set-cookie') headers['set-cookie'] = [...values]
+    else if (FIRST_WINS.has(name) && !options.joinDuplicates) headers[name] = values[0]
     else headers[name] = values.join(name === 'cookie' ? '; ' : ', ')
   }
-  const define = (name: string, value: unknown) =>
-    Object.defineProperty(req, name, { value, writable: true, configurable: true, enumerable: true })
-  define('headers', headers)
-  define('headersDistinct', distinct)
-  define('rawHeaders', [...fields.raw])
-  for (const name of ['trailers', 'trailersDistinct']) define(name, {})
-  define('rawTrailers', [])
+  return headers
+}
+
+function distinct(fields: Fields): IncomingMessage['headersDistinct'] {
+  const headers: IncomingMessage['headersDistinct'] = Object.create(null)
+  for (const name of fields.names()) headers[name] = [...fields.all(name)]
+  return headers
+}
+
+/** Trailers may still be on their way: what the parser writes later must not show either. */
+function hideTrailers(req: IncomingMessage): void {
+  const nothing = { rawTrailers: [], trailers: {}, trailersDistinct: Object.create(null) }
+  for (const [name, value] of Object.entries(nothing)) {
+    Object.defineProperty(req, name, { configurable: true, enumerable: true, get: () => value, set: () => {} })
+  }
 }

@@ -1,189 +1,275 @@
-import { Buffer } from 'node:buffer'
-import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http'
-import { type Bytes, concat } from '../core/bytes.ts'
+import { ServerResponse, STATUS_CODES, validateHeaderValue } from 'node:http'
+import { isUint8Array } from 'node:util/types'
+import { type Bytes, concat, utf8 } from '../core/bytes.ts'
 import type { MaybePromise } from '../core/maybe-promise.ts'
 import { Fields } from '../core/message.ts'
+import type { HttpAnswer } from '../flow/http-answer.ts'
+import { type Doors, deliver, FRAMING, isBodiless } from './node-send.ts'
+import { onSocketClose } from './node-socket-close.ts'
 
-/** An answer as a handler gave it, or as it leaves. */
-export interface CapturedAnswer {
-  readonly status: number
-  readonly fields: Fields
-  readonly body: Bytes | undefined
-}
+/** What a handler answered, or that it was more than may be kept. */
+export type Captured = HttpAnswer | { readonly tooLarge: true }
 
-/** What is done with a whole answer, and with one that never became whole. */
+/** Why nothing was sent: the connection closed, or the body had another length than the handler announced. */
+export type AbortCause = 'closed' | 'length-mismatch'
+
+/** What becomes of a handler's answer: one of the two is called, and once. */
 export interface CaptureOptions {
   readonly maxBytes: number
-  finish(answer: CapturedAnswer | { readonly tooLarge: true }): MaybePromise<CapturedAnswer>
-  /** Called once, where the connection was gone before the answer could leave. */
-  onAborted(): void
+  /** Gives what is sent in place of what the handler answered. Where it fails, a bare 500 is sent. */
+  finish(captured: Captured): MaybePromise<HttpAnswer>
+  /** Is told that nothing will be sent, before `finish` could be asked. */
+  onAborted(cause: AbortCause): void
 }
 
-type Callback = () => void
-
-/** Sends an answer at once, past everything that captures. */
-export function sendNow(res: ServerResponse, answer: CapturedAnswer): void {
-  for (const name of res.getHeaderNames()) res.removeHeader(name)
-  res.statusCode = answer.status
-  for (const name of answer.fields.names()) {
-    const values = [...answer.fields.all(name)]
-    res.setHeader(name, name === 'set-cookie' ? values : values.join(', '))
-  }
-  if (answer.body !== undefined) res.setHeader('Content-Length', answer.body.length)
-  else if (res.req.method !== 'HEAD' && !isBodyless(answer.status)) res.setHeader('Content-Length', 0)
-  res.end(answer.body)
+/** What Node sets when a head is on its way, and what half of npm looks at: there is no other way to say it. */
+interface Internals {
+  _header: string | null
+  finished: boolean
+  getRawHeaderNames(): string[]
 }
 
-function isBodyless(status: number): boolean {
-  return status === 204 || status === 304 || status < 200
-}
+const native = ServerResponse.prototype
+const FAILED: HttpAnswer = Object.freeze({ status: 500, fields: new Fields(['Connection', 'close']), body: undefined })
 
-/** Holds back the whole answer of a handler until it has ended, hands it over, and sends what comes back. */
+/** Holds back all that the handler writes until it is whole, and sends what `finish` makes of it. */
 export function captureAnswer(res: ServerResponse, options: CaptureOptions): void {
-  new Capture(res, options).install()
+  new HeldAnswer(res, options).install()
 }
 
-type Original = Pick<ServerResponse, 'write' | 'end' | 'writeHead' | 'flushHeaders'>
-
-class Capture {
-  readonly #res: ServerResponse
+class HeldAnswer {
+  readonly #res: ServerResponse & Internals
   readonly #options: CaptureOptions
-  readonly #original: Original
-  readonly #chunks: Uint8Array[] = []
-  #length = 0
-  #isBegun = false
-  #state: 'open' | 'finishing' | 'done' = 'open'
+  /** As they were before: who wrapped them earlier is nearer to the wire. */
+  readonly #doors: Doors
+  #unwatch = () => {}
+  /** `ended` by the handler; `cut` by us, and the handler may go on; `closed`: nothing will be sent. */
+  #phase: 'open' | 'ended' | 'cut' | 'closed' = 'open'
+  /** While we write ourselves, and when the handler has ended: then Node's own methods say what is wrong. */
+  #through = false
+  #parts: Bytes[] = []
+  #size = 0
 
   constructor(res: ServerResponse, options: CaptureOptions) {
-    const { write, end, writeHead, flushHeaders } = res
-    this.#res = res
+    // Node's own fields, which its types leave out.
+    this.#res = res as ServerResponse & Internals
     this.#options = options
-    this.#original = { write, end, writeHead, flushHeaders }
+    this.#doors = { writeHead: res.writeHead, write: res.write, end: res.end, flushHeaders: res.flushHeaders }
   }
 
   install(): void {
     const res = this.#res
-    Object.defineProperty(res, 'headersSent', { get: () => this.#isBegun, configurable: true })
-    // Node's signatures are overloaded; what handlers pass is sorted out where it is used.
-    res.write = ((...given: unknown[]) => this.#write(given)) as ServerResponse['write']
-    res.end = ((...given: unknown[]) => this.#end(given)) as ServerResponse['end']
-    res.writeHead = ((...given: unknown[]) => this.#writeHead(given)) as ServerResponse['writeHead']
-    res.flushHeaders = () => this.#begin()
-    res.once('close', () => {
-      if (this.#state === 'done') return
-      this.#state = 'done'
-      this.#options.onAborted()
+    const { writeHead, write, end, flushHeaders } = this.#doors
+    const held =
+      (door: unknown, own: (given: unknown[]) => unknown) =>
+      (...given: unknown[]): unknown =>
+        this.#through ? Reflect.apply(door as () => unknown, res, given) : own(given)
+    const head = held(writeHead, (given) => this.#writeHead(given))
+    // The signatures of Node are overloaded; what handlers pass is sorted out where it is used.
+    Object.assign(res, {
+      writeHead: head,
+      writeHeader: head,
+      flushHeaders: held(flushHeaders, () => this.#begin()),
+      write: held(write, (given) => this.#write(argumentsOf(given))),
+      end: held(end, (given) => this.#end(argumentsOf(given))),
     })
+    this.#unwatch = onSocketClose(res.req.socket, () => this.#gone())
   }
 
-  /** An endless answer can never be signed as a whole: it is refused at its first byte. */
-  #begin(): void {
-    this.#isBegun = true
-    const isEndless = String(this.#res.getHeader('content-type')).startsWith('text/event-stream')
-    if (isEndless && this.#state === 'open') this.#finish({ tooLarge: true })
-  }
-
-  #take(chunk: unknown, encoding: unknown): void {
-    if (this.#state !== 'open' || chunk === undefined || chunk === null) return
-    const bytes =
-      typeof chunk === 'string' ? Buffer.from(chunk, encodingOf(encoding)) : Buffer.from(chunk as Uint8Array)
-    this.#length += bytes.length
-    if (this.#length > this.#options.maxBytes) this.#finish({ tooLarge: true })
-    else this.#chunks.push(bytes)
-  }
-
-  #write(given: unknown[]): boolean {
-    const { chunk, encoding, callback } = argumentsOf(given)
-    this.#begin()
-    this.#take(chunk, encoding)
-    if (callback !== undefined) process.nextTick(callback)
-    return true
-  }
-
-  #end(given: unknown[]): ServerResponse {
-    const { chunk, encoding, callback } = argumentsOf(given)
-    if (callback !== undefined) this.#res.once('finish', callback)
-    if (this.#state !== 'open') return this.#res
-    this.#begin()
-    this.#take(chunk, encoding)
-    if (this.#state === 'open') this.#finish(this.#whole())
-    return this.#res
-  }
-
-  #writeHead([status, reason, headers]: unknown[]): ServerResponse {
-    const hasReason = typeof reason === 'string'
-    this.#res.statusCode = Number(status)
-    if (hasReason) this.#res.statusMessage = reason
-    setAll(this.#res, hasReason ? headers : (reason ?? headers))
-    this.#begin()
-    return this.#res
-  }
-
-  #whole(): CapturedAnswer {
+  /** As Node's, but that the head stays here: from now on it counts as sent. */
+  #writeHead([status, ...more]: unknown[]): ServerResponse {
     const res = this.#res
-    const hasBody = this.#length > 0 && res.req.method !== 'HEAD' && !isBodyless(res.statusCode)
-    return { status: res.statusCode, fields: fieldsOf(res), body: hasBody ? concat(...this.#chunks) : undefined }
+    const code = Number(status) | 0
+    if (res._header !== null || code < 100 || code > 999) return Reflect.apply(native.writeHead, res, [status])
+    const [reason, headers] = typeof more[0] === 'string' ? more : [undefined, more[0] ?? more[1]]
+    const message = typeof reason === 'string' ? reason : res.statusMessage || STATUS_CODES[code] || 'unknown'
+    validateHeaderValue('statusMessage', message)
+    setAll(res, headers)
+    res.statusCode = code
+    res.statusMessage = message
+    res._header = `HTTP/1.1 ${code} ${message}\r\n\r\n`
+    const type = res.getHeader('content-type')
+    // Condition: an answer that is an endless stream of events is cut off at its head.
+    if (String(type).toLowerCase().startsWith('text/event-stream')) this.#cut()
+    return res
   }
 
-  #finish(answer: CapturedAnswer | { readonly tooLarge: true }): void {
-    this.#state = 'finishing'
-    void this.#deliver(answer)
+  /** Whoever wrapped `writeHead` after us wants to hear of a head that nobody wrote. */
+  #begin(): void {
+    if (this.#res._header === null) this.#res.writeHead(this.#res.statusCode)
   }
 
-  async #deliver(answer: CapturedAnswer | { readonly tooLarge: true }): Promise<void> {
+  #write({ chunk, encoding, callback }: WriteArguments): boolean {
+    const res = this.#res
+    if (this.#phase === 'cut') {
+      if (callback !== undefined) process.nextTick(callback)
+      return false
+    }
+    const bytes = bytesOf(chunk, encoding)
+    if (bytes === undefined || res.finished || res.destroyed) {
+      // Node's own words for what it refuses: a wrong type, a write after the end or to a lost connection.
+      return Reflect.apply(native.write, res, [chunk, encoding, callback])
+    }
+    this.#begin()
+    this.#keep(bytes)
+    if (callback !== undefined) process.nextTick(callback)
+    // Never asks to wait for a 'drain' that would not come, until there is nothing to wait for.
+    return this.#phase === 'open'
+  }
+
+  #end({ chunk, encoding, callback }: WriteArguments): ServerResponse {
+    const res = this.#res
+    if (this.#phase !== 'cut' && res.finished) return Reflect.apply(native.end, res, [chunk, encoding, callback])
+    if (callback !== undefined) this.#afterFinish(callback)
+    if (this.#phase === 'open' && !res.destroyed) {
+      const bytes = chunk ? bytesOf(chunk, encoding) : new Uint8Array(0)
+      if (bytes === undefined) Reflect.apply(native.write, res, [chunk])
+      this.#begin()
+      this.#keep(bytes ?? new Uint8Array(0))
+    }
+    if (this.#phase === 'open') this.#finish()
+    else if (this.#phase === 'closed') res.finished = true
+    return res
+  }
+
+  #afterFinish(callback: () => void): void {
+    if (this.#res.writableFinished) process.nextTick(callback)
+    else this.#res.once('finish', callback)
+  }
+
+  #keep(bytes: Bytes): void {
+    if (this.#phase !== 'open' || bytes.length === 0 || this.#isBodiless()) return
+    this.#size += bytes.length
+    // Condition: an answer longer than the limit is cut off where it passes it.
+    if (this.#size > this.#options.maxBytes) this.#cut()
+    else this.#parts.push(bytes)
+  }
+
+  #isBodiless(): boolean {
+    return isBodiless(this.#res.req.method, this.#res.statusCode)
+  }
+
+  #cut(): void {
+    if (this.#phase !== 'open') return
+    this.#phase = 'cut'
+    this.#parts = []
+    this.#settle({ tooLarge: true })
+  }
+
+  #finish(): void {
+    const res = this.#res
+    res.finished = true
+    // A lost connection closes in a moment, and that says so.
+    if (res.destroyed) return
+    const announced = res.getHeader('content-length')
+    // Condition: an answer of another length than its handler announced is not sent.
+    if (announced !== undefined && !this.#isBodiless() && Number(announced) !== this.#size) {
+      this.#abort('length-mismatch')
+      return
+    }
+    this.#phase = 'ended'
+    const body = this.#size === 0 ? undefined : this.#parts.length === 1 ? this.#parts[0] : concat(...this.#parts)
+    this.#parts = []
+    this.#settle({ status: res.statusCode, fields: this.#fields(), body })
+  }
+
+  /** What will be on the wire, but for the framing, which is written for the bytes that leave. */
+  #fields(): Fields {
+    const res = this.#res
+    const raw: string[] = []
+    for (const name of res.getRawHeaderNames()) {
+      const value = res.getHeader(name)
+      const isKept = !FRAMING.has(name.toLowerCase()) || (name.toLowerCase() === 'content-length' && this.#isBodiless())
+      if (isKept) for (const one of Array.isArray(value) ? value : [value]) raw.push(name, String(one))
+    }
+    return new Fields(raw)
+  }
+
+  #settle(captured: Captured): void {
     try {
-      const signed = await this.#options.finish(answer)
-      this.#state = 'done'
-      this.#uninstall()
-      if (!this.#res.destroyed) sendNow(this.#res, signed)
+      const answer = this.#options.finish(captured)
+      if (!(answer instanceof Promise)) {
+        this.#deliver(answer)
+        return
+      }
+      // Nothing is written yet, and to Node that looks like all.
+      Object.defineProperty(this.#res, 'writableFinished', { configurable: true, value: false })
+      answer.then(
+        (given) => this.#deliver(given),
+        () => this.#deliver(FAILED),
+      )
     } catch {
       // Condition: an answer that could not be finished never leaves as the handler gave it.
-      this.#state = 'done'
-      this.#uninstall()
-      this.#res.destroy()
+      this.#deliver(FAILED)
     }
   }
 
-  #uninstall(): void {
-    Object.assign(this.#res, this.#original)
-    Reflect.deleteProperty(this.#res, 'headersSent')
+  #deliver(answer: HttpAnswer): void {
+    const res = this.#res
+    Reflect.deleteProperty(res, 'writableFinished')
+    if (this.#phase === 'closed') return
+    this.#unwatch()
+    res.finished = false
+    res._header = null
+    this.#through = true
+    try {
+      deliver(res, answer, this.#doors)
+    } catch {
+      // Half a head may be out: there is no way back but to close.
+      res.destroy()
+    }
+    // What was cut off goes on writing, and must not hear of an end that it did not cause.
+    this.#through = this.#phase !== 'cut'
+  }
+
+  #gone(): void {
+    if (this.#phase === 'open') this.#abort('closed')
+    else this.#phase = 'closed'
+  }
+
+  #abort(cause: AbortCause): void {
+    this.#phase = 'closed'
+    this.#parts = []
+    this.#unwatch()
+    // Also of an answer that still waits for its turn on a connection that is gone.
+    this.#res.destroy()
+    this.#options.onAborted(cause)
   }
 }
 
 interface WriteArguments {
   readonly chunk: unknown
   readonly encoding: unknown
-  readonly callback: Callback | undefined
+  readonly callback: (() => void) | undefined
 }
 
 /** Sorts out `(chunk?, encoding?, callback?)`, of which a handler may leave out any. */
 function argumentsOf(given: unknown[]): WriteArguments {
   const at = given.findIndex((one) => typeof one === 'function')
   const [chunk, encoding] = at === -1 ? given : given.slice(0, at)
-  return { chunk, encoding, callback: at === -1 ? undefined : (given[at] as Callback) }
+  return { chunk, encoding, callback: at === -1 ? undefined : (given[at] as () => void) }
 }
 
-function encodingOf(encoding: unknown): BufferEncoding {
-  return typeof encoding === 'string' && Buffer.isEncoding(encoding) ? encoding : 'utf8'
+/** Copies: the handler may use its buffer again as soon as it is told that the bytes were taken. */
+function bytesOf(chunk: unknown, encoding: unknown): Bytes | undefined {
+  if (isUint8Array(chunk)) return new Uint8Array(chunk)
+  if (typeof chunk !== 'string') return undefined
+  const isUtf8 = encoding === undefined || encoding === null || encoding === 'utf8' || encoding === 'utf-8'
+  return isUtf8 ? utf8(chunk) : new Uint8Array(Buffer.from(chunk, encoding as BufferEncoding))
 }
 
+/** Header fields given to `writeHead`: they replace those set before; in a flat list a name may be repeated. */
 function setAll(res: ServerResponse, headers: unknown): void {
-  if (headers === undefined || headers === null) return
-  if (Array.isArray(headers)) {
-    const flat = headers.flat() as string[]
-    for (let i = 0; i + 1 < flat.length; i += 2) res.appendHeader(flat[i] as string, flat[i + 1] as string)
+  if (!Array.isArray(headers)) {
+    for (const [name, value] of Object.entries(headers ?? {})) if (name !== '') res.setHeader(name, value)
     return
   }
-  for (const [name, value] of Object.entries(headers as OutgoingHttpHeaders)) {
-    if (value !== undefined) res.setHeader(name, value as OutgoingHttpHeader)
+  const flat: string[] = Array.isArray(headers[0]) ? headers.flat() : headers
+  if (flat.length % 2 !== 0) {
+    throw Object.assign(new TypeError('A list of headers needs a value for each name'), {
+      code: 'ERR_INVALID_ARG_VALUE',
+    })
   }
-}
-
-function fieldsOf(res: ServerResponse): Fields {
-  const raw: string[] = []
-  for (const name of res.getHeaderNames()) {
-    const value = res.getHeader(name)
-    for (const one of Array.isArray(value) ? value : [String(value)]) raw.push(name, one)
-  }
-  return new Fields(raw)
+  for (let i = 0; i < flat.length; i += 2) if (res.hasHeader(flat[i] as string)) res.removeHeader(flat[i] as string)
+  for (let i = 0; i < flat.length; i += 2) res.appendHeader(flat[i] as string, flat[i + 1] as string)
 }

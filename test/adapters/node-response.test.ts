@@ -1,134 +1,494 @@
-import { createServer, type RequestListener } from 'node:http'
-import { connect } from 'node:net'
+import { once } from 'node:events'
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
-import { afterEach, describe, expect, it } from 'vitest'
-import { type CapturedAnswer, captureAnswer } from '../../src/adapters/node-response.ts'
+import { pipeline } from 'node:stream/promises'
+import { describe, expect, it } from 'vitest'
+import { type Captured, type CaptureOptions, captureAnswer } from '../../src/adapters/node-response.ts'
 import { utf8 } from '../../src/core/bytes.ts'
 import { Fields } from '../../src/core/message.ts'
-import { listen, type Service } from '../journeys/servers.ts'
+import type { HttpAnswer } from '../../src/flow/http-answer.ts'
+import { latch, servers, Wire } from './sockets.ts'
 
-type Finish = (answer: CapturedAnswer | { tooLarge: true }) => CapturedAnswer
+const serve = servers()
+const asItIs = (captured: Captured): HttpAnswer =>
+  'tooLarge' in captured ? { status: 501, fields: new Fields([]), body: utf8('<too large>') } : captured
+const later = async (captured: Captured): Promise<HttpAnswer> => {
+  await new Promise(setImmediate)
+  return asItIs(captured)
+}
 
-describe('an answer is held back as a whole', () => {
-  let service: Service | undefined
-  afterEach(async () => {
-    await service?.close()
-    service = undefined
-  })
-
-  async function start(
-    handler: RequestListener,
-    finish: Finish = (answer) => answer as CapturedAnswer,
-    onAborted: () => void = () => undefined,
-  ): Promise<string> {
-    const server = createServer((req, res) => {
-      captureAnswer(res, { maxBytes: 1000, finish, onAborted })
-      handler(req, res)
+/** A server whose answers are captured, and all that its captures were told. */
+async function capturing(handler: RequestListener, options: Partial<CaptureOptions> = {}) {
+  const told: (Captured | string)[] = []
+  const aborted = latch<string>()
+  const finish = options.finish ?? later
+  const service = await serve((req, res) => {
+    captureAnswer(res, {
+      maxBytes: 1000,
+      ...options,
+      finish: (captured) => {
+        told.push(captured)
+        return finish(captured)
+      },
+      onAborted: (cause) => {
+        told.push(cause)
+        aborted.open(cause)
+      },
     })
-    service = await listen(server)
-    return service.origin
+    handler(req, res)
+  })
+  return { ...service, told, aborted: aborted.promise }
+}
+
+const GET = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'
+const LAST = 'GET /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'
+
+/** What a client can tell apart, but for what Node adds by itself and for the order of fields. */
+function sent(text: string): { head: string[]; body: string } {
+  const own = /^(date|connection|keep-alive|content-length|transfer-encoding):/i
+  const head: string[] = []
+  let rest = text
+  let lines: string[]
+  do {
+    const at = rest.indexOf('\r\n\r\n')
+    lines = rest.slice(0, at).split('\r\n')
+    rest = rest.slice(at + 4)
+    head.push(...lines.filter((line) => !own.test(line)).map((line) => line.toLowerCase()))
+  } while (/^HTTP\/1.1 1/.test(lines[0] ?? ''))
+  const isChunked = lines.some((line) => /^transfer-encoding: chunked/i.test(line))
+  const body = isChunked ? rest.replace(/[0-9a-f]+\r\n([\s\S]*?)\r\n/g, '$1').replace(/\r\n$/, '') : rest
+  return { head: head.sort(), body }
+}
+
+type Handler = (req: IncomingMessage, res: ServerResponse, log: (what: unknown) => void) => void
+
+const codeOf = (body: () => unknown): unknown => {
+  try {
+    body()
+    return 'done'
+  } catch (error) {
+    return (error as { code: unknown }).code
+  }
+}
+
+const handlers: Record<string, Handler> = {
+  nothing: (_req, res) => res.end(),
+  'a text': (_req, res) => res.end('text'),
+  'bytes in a view': (_req, res) => res.end(new Uint8Array([48, 49, 50, 51]).subarray(1, 3)),
+  'a text in hex': (_req, res) => res.end('6162', 'hex'),
+  'a text in latin1, with a callback': (_req, res, log) => res.end('\xfc', 'latin1', () => log('ended')),
+  'a callback only': (_req, res, log) => res.end(() => log('ended')),
+  'several pieces': (_req, res, log) => {
+    res.write('a', () => log('a taken'))
+    res.write('62', 'hex', () => log('b taken'))
+    res.write('')
+    res.write(Buffer.from('c'))
+    res.end('d', () => log('ended'))
+  },
+  'a status and a message': (_req, res) => {
+    res.statusCode = 404
+    res.statusMessage = 'Not Here'
+    res.end()
+  },
+  'writeHead with an object': (_req, res) => {
+    res.setHeader('X-A', 'gone').setHeader('X-B', 'kept')
+    res.writeHead(201, { 'x-a': 'new', 'X-List': ['1', '2'], 'X-Number': 3 }).end('body')
+  },
+  'writeHead with a message': (_req, res) => res.writeHead(299, 'Fine', { 'X-A': '1' }).end(),
+  'writeHead with a message only': (_req, res) => res.writeHead(299, 'Fine').end(),
+  'writeHead with an unknown status': (_req, res) => res.writeHead(299).end(),
+  'writeHead with a flat list': (_req, res) => res.writeHead(200, ['X-A', '1', 'X-B', '2', 'X-A', '3']).end('body'),
+  'writeHead with a nested list': (_req, res) =>
+    res
+      .writeHead(200, [
+        ['X-A', '1'],
+        ['X-B', '2'],
+        ['X-A', '3'],
+      ] as never)
+      .end('body'),
+  'writeHead over fields, with a flat list': (_req, res) => {
+    res.setHeader('X-A', 'gone')
+    res.writeHead(200, ['X-A', '1', 'X-B', '2']).end('body')
+  },
+  cookies: (_req, res) => {
+    res.setHeader('Set-Cookie', ['a=1', 'b=2'])
+    res.appendHeader('Set-Cookie', 'c=3')
+    res.end()
+  },
+  'a body that may not be': (_req, res) => {
+    res.writeHead(204)
+    res.write('a')
+    res.end('b')
+  },
+  'a body to nobody': (_req, res) => {
+    res.writeHead(304, { ETag: '"1"' })
+    res.end('b')
+  },
+  'flushed headers': (_req, res, log) => {
+    log(res.headersSent)
+    res.flushHeaders()
+    log(res.headersSent)
+    res.flushHeaders()
+    res.end('body')
+  },
+  'a corked answer': (_req, res) => {
+    res.cork()
+    res.write('a')
+    res.write('b')
+    res.uncork()
+    res.end('c')
+  },
+  'early hints first': (_req, res) => {
+    res.writeEarlyHints({ link: '</a>; rel=preload' })
+    res.writeProcessing()
+    res.end('body')
+  },
+  'fields too late': (_req, res, log) => {
+    res.write('a')
+    log([res.headersSent, res.writableEnded, res.writableFinished])
+    log(codeOf(() => res.setHeader('X-A', '1')))
+    log(codeOf(() => res.appendHeader('X-A', '1')))
+    log(codeOf(() => res.removeHeader('X-A')))
+    log(codeOf(() => res.writeHead(200)))
+    res.end()
+    log([res.headersSent, res.writableEnded])
+  },
+  'what cannot be written': (_req, res, log) => {
+    log(codeOf(() => res.writeHead(99)))
+    log(codeOf(() => res.writeHead(1000)))
+    log(codeOf(() => res.writeHead(200, 'line\nbreak')))
+    res.statusMessage = ''
+    log(codeOf(() => res.writeHead(200, { 'X A': '1' })))
+    log(codeOf(() => res.writeHead(200, { 'X-A': 'a\nb' })))
+    log(codeOf(() => res.write(null)))
+    log(codeOf(() => res.write(5)))
+    log(codeOf(() => res.end(5)))
+    log(res.headersSent)
+    res.statusMessage = ''
+    res.end('body')
+  },
+  'a write after the end': (_req, res, log) => {
+    res.on('error', (error) => log(['error', (error as NodeJS.ErrnoException).code]))
+    res.end('body')
+    log(res.write('more', (error) => log(['callback', (error as NodeJS.ErrnoException).code])))
+    res.end('more', () => log('ended with more'))
+    res.end(() => log('ended again'))
+  },
+  events: (_req, res, log) => {
+    for (const name of ['prefinish', 'finish', 'close', 'drain', 'pipe', 'unpipe']) res.on(name, () => log(name))
+    Readable.from(['a', 'b', 'c']).pipe(res)
+  },
+}
+
+describe('a captured answer looks to its handler and its caller as if it were not', () => {
+  const observe = async (handler: Handler, request: string, finish?: CaptureOptions['finish']) => {
+    const log: string[] = []
+    const done = latch()
+    const listener: RequestListener = (req, res) => {
+      if (finish !== undefined) captureAnswer(res, { maxBytes: 1000, finish, onAborted: () => log.push('aborted') })
+      // A 'close' comes last, and after the client has all.
+      res.on('close', done.open)
+      handler(req, res, (what) => log.push(JSON.stringify(what)))
+    }
+    const { port } = await serve(listener)
+    const text = await new Wire(port).send(request).closed()
+    await done.promise
+    return { ...sent(text), log: log.sort() }
   }
 
-  it('an answer that could not be finished never leaves as the handler gave it', async () => {
-    const at = await start(
+  it.each(Object.keys(handlers))('%s', async (name) => {
+    const handler = handlers[name] as Handler
+    for (const method of ['GET', 'HEAD']) {
+      const request = `${method} / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`
+      const plain = await observe(handler, request)
+      expect(await observe(handler, request, asItIs)).toEqual(plain)
+      expect(await observe(handler, request, later)).toEqual(plain)
+    }
+  })
+})
+
+describe('an answer is held back until it is whole', () => {
+  it('hands over what will be on the wire', async () => {
+    const { port, told } = await capturing((_req, res) => {
+      res.setHeader('Transfer-Encoding', 'chunked').setHeader('Trailer', 'X-T').setHeader('Set-Cookie', ['a=1', 'b=2'])
+      res.writeHead(201, 'Made', { 'Content-Type': 'text/plain' })
+      res.write('a')
+      res.addTrailers({ 'X-T': '1' })
+      res.end('b')
+    })
+    const text = await new Wire(port).send(LAST).closed()
+    const raw = ['Set-Cookie', 'a=1', 'Set-Cookie', 'b=2', 'Content-Type', 'text/plain']
+    expect(told).toEqual([{ status: 201, fields: new Fields(raw), body: utf8('ab') }])
+    expect(text).toMatch(/^HTTP\/1.1 201 Made\r\n/)
+    expect(text).toMatch(/content-length: 2\r\n/i)
+    expect(text).not.toMatch(/chunked|trailer|x-t/i)
+  })
+
+  it('sends nothing before, and no byte of what was replaced', async () => {
+    const gate = latch<HttpAnswer>()
+    const { port } = await capturing(
       (_req, res) => {
-        res.setHeader('x-secret', 'yes')
-        res.end('secret')
+        res.setHeader('X-Mine', 'secret')
+        res.write('secret')
+        res.end(() => undefined)
+        gate.open({ status: 203, fields: new Fields(['X-Signed', 'yes']), body: utf8('signed') })
       },
+      { finish: () => gate.promise },
+    )
+    const text = await new Wire(port).send(LAST).closed()
+    expect(sent(text)).toEqual({
+      head: ['http/1.1 203 non-authoritative information', 'x-signed: yes'],
+      body: 'signed',
+    })
+  })
+
+  it('keeps the bytes of a buffer that is used again', async () => {
+    const { port } = await capturing(async (_req, res) => {
+      const buffer = Buffer.from('one ')
+      await new Promise((resolve) => res.write(buffer, resolve))
+      buffer.write('two ')
+      await new Promise((resolve) => res.write(buffer, resolve))
+      res.end(buffer)
+      buffer.fill('x')
+    })
+    expect(await new Wire(port).send(LAST).closed()).toContain('one two two ')
+  })
+
+  it('has a body only where something was written that may be sent', async () => {
+    const { port, told } = await capturing((req, res) => {
+      if (req.url === '/none') res.write('')
+      res.writeHead(req.url === '/204' ? 204 : 200, { 'Content-Length': req.method === 'HEAD' ? 4 : 0 })
+      if (req.url === '/204' || req.method === 'HEAD') res.write('body')
+      res.end()
+    })
+    const wire = new Wire(port)
+    wire.send('HEAD / HTTP/1.1\r\nHost: x\r\n\r\nGET /204 HTTP/1.1\r\nHost: x\r\n\r\n').send(LAST)
+    const text = await wire.closed()
+    expect(told.map((one) => (one as HttpAnswer).body)).toEqual([undefined, undefined, undefined])
+    expect(text.match(/content-length: .*/gi)).toEqual(['Content-Length: 4', 'Content-Length: 0'])
+  })
+
+  it('takes all that a pipe has, without asking it to wait', async () => {
+    const done = latch()
+    const { port, told } = await capturing(
+      (_req, res) => {
+        const pieces = Array.from({ length: 20 }, () => Buffer.alloc(50_000, 'x'))
+        pipeline(Readable.from(pieces), res).then(done.open)
+      },
+      { maxBytes: 1_000_000 },
+    )
+    const text = await new Wire(port).send(LAST).closed()
+    await done.promise
+    expect(text.length).toBeGreaterThan(1_000_000)
+    expect((told[0] as HttpAnswer).body?.length).toBe(1_000_000)
+  })
+
+  it('answers requests that were sent at once in their order', async () => {
+    const waiting: (() => void)[] = []
+    const { port } = await capturing((req, res) => {
+      waiting.push(() => res.end(`<${req.url}>`))
+      if (waiting.length === 3) for (const end of waiting.reverse()) end()
+    })
+    const wire = new Wire(port).send(GET.replace('/', '/1') + GET.replace('/', '/2') + LAST)
+    expect((await wire.closed()).match(/<.*?>/g)).toEqual(['</1>', '</2>', '</last>'])
+  })
+
+  it('keeps the connection for the next request', async () => {
+    const { port } = await capturing((req, res) => res.end(`<${req.url}>`))
+    const wire = new Wire(port)
+    for (const path of ['/1', '/2', '/3']) await wire.send(GET.replace('/', path)).until(new RegExp(`<${path}>`))
+    wire.socket.destroy()
+  })
+})
+
+describe('an answer that cannot be kept as a whole', () => {
+  it('an answer longer than the limit is cut off where it passes it', async () => {
+    const { port, told } = await capturing((_req, res) => {
+      const results = Array.from({ length: 4 }, () => res.write('x'.repeat(400)))
+      expect(results).toEqual([true, true, false, false])
+      res.end('x')
+    })
+    const wire = new Wire(port).send(GET)
+    expect(sent(await wire.until(/large>/))).toEqual({ head: ['http/1.1 501 not implemented'], body: '<too large>' })
+    expect(told).toEqual([{ tooLarge: true }])
+    expect((await wire.send(LAST).closed()).match(/<too large>/g)).toHaveLength(2)
+  })
+
+  it('passes where it is as long as the limit', async () => {
+    const { port } = await capturing((_req, res) => res.end('x'.repeat(1000)))
+    expect(await new Wire(port).send(LAST).closed()).toContain('200 OK')
+  })
+
+  it('ends whatever is piped into it', async () => {
+    const ended = latch<unknown>()
+    const { port } = await capturing((req, res) => {
+      const endless = new Readable({ read: (size) => endless.push(Buffer.alloc(size)) })
+      if (req.url === '/last') endless.pipe(res).once('close', () => ended.open(endless.readableFlowing))
+      else pipeline(endless, res).catch((error) => ended.open(error.code))
+    })
+    const wire = new Wire(port)
+    await wire.send(LAST).closed()
+    expect(await ended.promise).toBe(false)
+  })
+
+  it('destroys what is sent into it by a pipeline', async () => {
+    const ended = latch<boolean>()
+    const { port } = await capturing((_req, res) => {
+      const endless = new Readable({ read: (size) => endless.push(Buffer.alloc(size)) })
+      endless.once('close', () => ended.open(endless.destroyed))
+      pipeline(endless, res).catch(() => undefined)
+    })
+    await new Wire(port).send(LAST).closed()
+    expect(await ended.promise).toBe(true)
+  })
+
+  it.each([asItIs, later])('an answer that is an endless stream of events is cut off at its head', async (finish) => {
+    const closed = latch<unknown[]>()
+    const { port, told } = await capturing(
+      (_req, res) => {
+        const seen: unknown[] = []
+        res.on('error', () => seen.push('error'))
+        res.writeHead(200, { 'Content-Type': 'Text/Event-Stream' })
+        seen.push(res.headersSent, res.write('data: 1\n\n'))
+        res.on('close', () => {
+          seen.push(res.write('data: 2\n\n'), res.writableEnded)
+          res.end('data: 3\n\n')
+          setImmediate(() => closed.open(seen))
+        })
+      },
+      { finish },
+    )
+    const text = await new Wire(port).send(LAST).closed()
+    expect(text).toContain('501 Not Implemented')
+    expect(text).not.toContain('data')
+    expect(await closed.promise).toEqual([true, false, false, true])
+    expect(told).toEqual([{ tooLarge: true }])
+  })
+
+  it.each([
+    ['short', 5],
+    ['long', 3],
+  ])('an answer of another length than its handler announced is not sent', async (_name, length) => {
+    const { port, told, aborted } = await capturing((_req, res) => {
+      res.setHeader('Content-Length', length)
+      res.end('body')
+    })
+    expect(await new Wire(port).send(GET).closed()).toBe('')
+    expect(await aborted).toBe('length-mismatch')
+    expect(told).toEqual(['length-mismatch'])
+  })
+})
+
+describe('an answer that finds no way out', () => {
+  it.each([
+    ['throws', () => Promise.reject(new Error('cannot sign'))],
+    [
+      'rejects',
       () => {
         throw new Error('cannot sign')
       },
+    ],
+  ])('an answer that could not be finished never leaves as the handler gave it', async (_name, finish) => {
+    const { port } = await capturing(
+      (_req, res) => {
+        res.setHeader('X-Mine', 'secret')
+        res.writeHead(200, 'secret')
+        res.end('secret')
+      },
+      { finish },
     )
-    const { port } = new URL(at)
-    const seen = await new Promise<string>((resolve) => {
-      const socket = connect(Number(port), '127.0.0.1', () => socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n'))
-      let text = ''
-      socket.on('data', (chunk) => {
-        text += chunk.toString()
+    const text = await new Wire(port).send(GET).closed()
+    expect(sent(text)).toEqual({ head: ['http/1.1 500 internal server error'], body: '' })
+  })
+
+  it('closes the connection where what it is given cannot be sent', async () => {
+    const finish = () => ({ status: 200, fields: new Fields(['X-A', 'a\r\nX-B: b']), body: utf8('secret') })
+    const { port } = await capturing((_req, res) => res.end('secret'), { finish })
+    expect(await new Wire(port).send(GET).closed()).toBe('')
+  })
+
+  it('tells once of a caller who left, and goes on without harm', async () => {
+    const late = latch<unknown[]>()
+    const { port, told, aborted } = await capturing((_req, res) => {
+      res.write('a')
+      res.on('close', () => {
+        const result = res.write('b', (error) => {
+          res.end('c')
+          late.open([result, (error as NodeJS.ErrnoException).code, res.writableEnded])
+        })
       })
-      socket.on('error', () => undefined)
-      socket.on('close', () => resolve(text))
+      wire.socket.destroy()
     })
-    expect(seen).toBe('')
+    const wire = new Wire(port).send(GET)
+    expect(await aborted).toBe('closed')
+    expect(await late.promise).toEqual([false, 'ERR_STREAM_DESTROYED', true])
+    expect(told).toEqual(['closed'])
   })
 
-  it('hands over status, fields and bytes, however the handler wrote them', async () => {
-    const handed: (CapturedAnswer | { tooLarge: true })[] = []
-    const at = await start(
-      (req, res) => {
-        res.setHeader('x-one', '1')
-        if (req.url === '/object') res.writeHead(201, 'Made', { 'x-two': '2' }).end('a')
-        else if (req.url === '/flat') res.writeHead(201, ['x-two', '2', 'x-two', '3']).end('61', 'hex')
-        else if (req.url === '/pieces') {
-          res.write('a')
-          res.write(Buffer.from('b'))
-          res.end()
-        } else Readable.from(['a', 'b', 'c']).pipe(res)
-      },
-      (answer) => {
-        handed.push(answer)
-        return answer as CapturedAnswer
-      },
-    )
-    const texts = await Promise.all(
-      ['/object', '/flat', '/pieces', '/pipe'].map(async (path) => (await fetch(at + path)).text()),
-    )
-    expect(texts).toEqual(['a', 'a', 'ab', 'abc'])
-    const statuses = handed.map((answer) => ('tooLarge' in answer ? 0 : answer.status)).sort()
-    expect(statuses).toEqual([200, 200, 201, 201])
+  it('tells of a handler that never ends, once its caller has left', async () => {
+    const { port, aborted } = await capturing(() => wire.socket.destroy())
+    const wire = new Wire(port).send(GET)
+    expect(await aborted).toBe('closed')
   })
 
-  it('sends what it is given back, cookies apart', async () => {
-    const fields = new Fields(['set-cookie', 'a=1', 'set-cookie', 'b=2', 'x-signed', 'yes'])
-    const at = await start(
-      (_req, res) => res.end('mine'),
-      () => ({ status: 202, fields, body: utf8('signed') }),
-    )
-    const answer = await fetch(at)
-    expect([answer.status, await answer.text(), answer.headers.get('x-signed')]).toEqual([202, 'signed', 'yes'])
-    expect(answer.headers.getSetCookie()).toEqual(['a=1', 'b=2'])
-  })
-
-  it('tells of an answer that is too large or has no end, and swallows the rest', async () => {
-    const at = await start(
-      (req, res) => {
-        if (req.url === '/events') {
-          res.setHeader('content-type', 'text/event-stream')
-          res.flushHeaders()
-        } else for (let i = 0; i < 3; i++) res.write('x'.repeat(600))
-      },
-      (answer) => {
-        expect(answer).toEqual({ tooLarge: true })
-        return { status: 501, fields: new Fields([]), body: undefined }
-      },
-    )
-    expect((await fetch(`${at}/large`)).status).toBe(501)
-    expect((await fetch(`${at}/events`)).status).toBe(501)
-  })
-
-  it('tells once of a caller who left, and sends nothing', async () => {
-    let aborted = 0
-    let finished = 0
-    let late: (() => void) | undefined
-    const gone = new Promise<void>((resolve) => {
-      void start(
-        (_req, res) => {
-          late = () => res.end('too late')
-          controller.abort()
-        },
-        (answer) => {
-          finished++
-          return answer as CapturedAnswer
-        },
-        () => {
-          aborted++
-          resolve()
-        },
-      ).then((at) => fetch(at, { signal: controller.signal }).catch(() => undefined))
+  it('tells of a handler that destroys its answer', async () => {
+    const { port, told, aborted } = await capturing((_req, res) => {
+      res.write('a')
+      res.destroy()
+      res.end('b')
     })
-    const controller = new AbortController()
-    await gone
-    late?.()
-    expect([aborted, finished]).toEqual([1, 0])
+    expect(await new Wire(port).send(GET).closed()).toBe('')
+    expect(await aborted).toBe('closed')
+    expect(told).toEqual(['closed'])
+  })
+
+  it('tells of answers that still wait for their turn on a connection that is gone', async () => {
+    const gone = latch()
+    const { port, told } = await capturing((req, res) => {
+      if (req.url !== '/last') return
+      req.socket.once('close', () => {
+        res.end('too late')
+        setImmediate(gone.open)
+      })
+      wire.socket.destroy()
+    })
+    const wire = new Wire(port).send(GET.repeat(20) + LAST)
+    await gone.promise
+    expect(told).toEqual(Array(21).fill('closed'))
+  })
+
+  it('tells of a connection that was gone before', async () => {
+    const told = latch<string>()
+    const { port } = await serve((req, res) => {
+      req.socket.once('close', () => {
+        setImmediate(() => captureAnswer(res, { maxBytes: 10, finish: asItIs, onAborted: told.open }))
+      })
+      wire.socket.destroy()
+    })
+    const wire = new Wire(port).send(GET)
+    expect(await told.promise).toBe('closed')
+  })
+
+  it('tells nothing more of a caller who left while the answer was being finished', async () => {
+    const closed = latch()
+    const { port, told } = await capturing(
+      (_req, res) => {
+        res.on('close', () => closed.open())
+        res.end('a')
+      },
+      {
+        finish: async (captured) => {
+          wire.socket.destroy()
+          await closed.promise
+          return asItIs(captured)
+        },
+      },
+    )
+    const wire = new Wire(port).send(GET)
+    await once(wire.socket, 'close')
+    await closed.promise
+    await new Promise(setImmediate)
+    expect(told).toHaveLength(1)
+    expect(told[0]).toHaveProperty('status', 200)
   })
 })

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { filesBelow } from '../files.mjs'
 
-const TITLE = /\b(?:it|test)(?:\.\w+(?:\([^)]*\))?)?\(\s*(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|`([^`]*)`)/g
+const TITLE =
+  /(?:\b(?:it|test)(?:\.\w+(?:\([^)]*\))?)?|^\s*\]\))\(\s*(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|`([^`]*)`)/gm
 
 export function conditionsIn(text) {
   return [...text.matchAll(/\/\/ Condition: (.*)$/gm)].map((match) => match[1])

@@ -1,0 +1,100 @@
+import type { IncomingMessage } from 'node:http'
+import { type Bytes, concat } from '../core/bytes.ts'
+import { Fields } from '../core/message.ts'
+import { announcesBody, replaceFields } from './node-request.ts'
+
+/** How much of a body is read, and until when. */
+export interface ReadBodyOptions {
+  readonly maxBytes: number
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * Reads the whole body and leaves the stream just before its end, so that `replayBody` can let it begin again.
+ * Rejects with an `AbortError` where the caller goes away or the signal says so.
+ */
+export async function readBody(req: IncomingMessage, options: ReadBodyOptions): Promise<Bytes | 'too-large'> {
+  if (!announcesBody(req)) return new Uint8Array(0)
+  // Condition: a body announced as longer than the limit is not read.
+  if (Number(req.headers['content-length']) > options.maxBytes) return 'too-large'
+  if (req.destroyed) throw aborted()
+  if (options.signal?.aborted === true) throw aborted(options.signal.reason)
+  const reading = new Reading(req, options.maxBytes)
+  return reading.take() ?? reading.rest(options.signal)
+}
+
+class Reading {
+  readonly #req: IncomingMessage
+  readonly #maxBytes: number
+  readonly #parts: Uint8Array[] = []
+  #size = 0
+
+  constructor(req: IncomingMessage, maxBytes: number) {
+    this.#req = req
+    this.#maxBytes = maxBytes
+  }
+
+  /** Takes what is there. Never asks for more than that: to read beyond the last byte would end the stream. */
+  take(): Bytes | 'too-large' | undefined {
+    const req = this.#req
+    while (req.readableLength > 0) {
+      const chunk: Uint8Array | null = req.read(req.readableLength)
+      if (chunk === null) break
+      this.#size += chunk.length
+      // Condition: a body that turns out longer than the limit is not read to its end.
+      if (this.#size > this.#maxBytes) return 'too-large'
+      this.#parts.push(chunk)
+    }
+    return req.complete ? concat(...this.#parts) : undefined
+  }
+
+  rest(signal: AbortSignal | undefined): Promise<Bytes | 'too-large'> {
+    const req = this.#req
+    return new Promise((resolve, reject) => {
+      const settle = (done: () => void) => {
+        req.off('readable', onReadable)
+        req.off('close', onClose)
+        signal?.removeEventListener('abort', onAbort)
+        // The stream forgets its 'readable' listener a tick later; only then is it as new for the next reader.
+        process.nextTick(done)
+      }
+      const onReadable = () => {
+        const taken = this.take()
+        if (taken !== undefined) settle(() => resolve(taken))
+      }
+      const onClose = () => settle(() => reject(aborted()))
+      const onAbort = () => settle(() => reject(aborted(signal?.reason)))
+      // Marks the stream as being read. Otherwise the listener makes it look for data by itself a tick later, and
+      // where the body has turned out empty by then, that look ends it.
+      req.read(0)
+      req.on('readable', onReadable)
+      req.on('close', onClose)
+      signal?.addEventListener('abort', onAbort)
+    })
+  }
+}
+
+function aborted(cause?: unknown): Error {
+  const error = new Error('The body was not read to its end.', cause === undefined ? undefined : { cause })
+  error.name = 'AbortError'
+  return error
+}
+
+/**
+ * Lets a body that `readBody` has read begin again with these bytes, as if they had arrived. To be called after
+ * `replaceFields`: it also brings the length in the header up to date.
+ */
+export function replayBody(req: IncomingMessage, bytes: Bytes | undefined): void {
+  const length = bytes?.length ?? 0
+  if (bytes !== undefined && length > 0) req.unshift(Buffer.from(bytes.buffer, bytes.byteOffset, length))
+  if (length === 0 && !announcesBody(req)) return
+  if (req.headers['transfer-encoding'] === undefined && req.headers['content-length'] === String(length)) return
+  const fields = new Fields(req.rawHeaders).filter((name) => name !== 'transfer-encoding')
+  replaceFields(req, fields.with({ 'content-length': String(length) }))
+}
+
+/** Lets go of a body that nobody has begun to read, as Node does when an answer is finished. */
+export function discardUnread(req: IncomingMessage): void {
+  const begun = req.readableFlowing !== null || req.listenerCount('readable') > 0
+  if (!begun && !req.readableEnded && !req.destroyed) req.resume()
+}

@@ -1,0 +1,119 @@
+import { type IncomingMessage, type OutgoingHttpHeader, ServerResponse } from 'node:http'
+import type { Fields } from '../core/message.ts'
+import type { HttpAnswer } from '../flow/http-answer.ts'
+import { discardUnread } from './node-body.ts'
+import { announcesBody } from './node-request.ts'
+
+/** The methods of an answer that lead to the wire. */
+export type Doors = Pick<ServerResponse, 'writeHead' | 'write' | 'end' | 'flushHeaders'>
+
+/** What tells where a message ends: written anew for the bytes that leave. */
+export const FRAMING: ReadonlySet<string> = new Set(['content-length', 'transfer-encoding', 'trailer'])
+
+/** A rest of a body up to this length is read past, so that the connection can carry the next call. */
+const SHORT_REST_BYTES = 65_536
+/** Of a longer one so much is read past before the connection closes, and for so long … */
+const LINGER_BYTES = 1_048_576
+const LINGER_MS = 2_000
+
+const native = ServerResponse.prototype
+
+/** Tells whether an answer has no body whatever its handler writes. */
+export function isBodiless(method: string | undefined, status: number): boolean {
+  return method === 'HEAD' || status === 204 || status === 304 || status < 200
+}
+
+/** Writes the header of an answer: these fields, no others that were set before, and the length of the body. */
+function setHead(res: ServerResponse, answer: HttpAnswer): void {
+  const { sendDate } = res
+  for (const name of res.getHeaderNames()) native.removeHeader.call(res, name)
+  // To remove a Date field switches Node's own off as well.
+  res.sendDate = sendDate
+  for (const [name, values] of grouped(answer.fields)) {
+    native.setHeader.call(res, name, values.length === 1 ? (values[0] as string) : values)
+  }
+  const length = lengthOf(res, answer)
+  // Last: Node re-encodes a Content-Disposition that follows it.
+  if (length !== undefined) native.setHeader.call(res, 'Content-Length', length)
+  if (res.statusCode !== answer.status) res.statusMessage = ''
+  res.statusCode = answer.status
+}
+
+/** The values of each field under its first spelling: Node keeps the repetitions of a field together. */
+function grouped(fields: Fields): Iterable<[string, readonly string[]]> {
+  const spelled = new Map<string, string>()
+  for (let i = 0; i + 1 < fields.raw.length; i += 2) {
+    const name = fields.raw[i] as string
+    const lower = name.toLowerCase()
+    if (!FRAMING.has(lower) && !spelled.has(lower)) spelled.set(lower, name)
+  }
+  return Array.from(spelled, ([lower, name]) => [name, fields.all(lower)])
+}
+
+function lengthOf(res: ServerResponse, answer: HttpAnswer): OutgoingHttpHeader | undefined {
+  if (!isBodiless(res.req.method, answer.status)) return answer.body?.length ?? 0
+  // To HEAD and with 304 it speaks of a body that is not there: only the handler knows.
+  const spoken = res.req.method === 'HEAD' || answer.status === 304
+  return spoken ? answer.fields.get('content-length') : undefined
+}
+
+/** Sends a whole answer through the methods that were there before any capture. */
+export function deliver(res: ServerResponse, answer: HttpAnswer, doors: Doors): void {
+  setHead(res, answer)
+  res.once('finish', () => discardUnread(res.req))
+  doors.writeHead.call(res, answer.status)
+  const body = bodyOf(res, answer)
+  Reflect.apply(doors.end, res, body === undefined ? [] : [body])
+}
+
+function bodyOf(res: ServerResponse, { status, body }: HttpAnswer): Buffer | undefined {
+  if (body === undefined || body.length === 0 || isBodiless(res.req.method, status)) return undefined
+  return Buffer.from(body.buffer, body.byteOffset, body.length)
+}
+
+/**
+ * Answers at once, before any handler runs. Where a long body is still on its way, the connection closes afterwards,
+ * and not before the caller had time to read the answer.
+ */
+export function sendNow(res: ServerResponse, answer: HttpAnswer): void {
+  const req = res.req
+  if (!hasLongRest(req)) {
+    deliver(res, answer, res)
+    return
+  }
+  setHead(res, { ...answer, fields: answer.fields.with({ connection: 'close' }) })
+  res.writeHead(answer.status)
+  const body = bodyOf(res, answer)
+  if (body === undefined) res.flushHeaders()
+  else res.write(body)
+  linger(req, () => {
+    if (!res.destroyed) res.end()
+  })
+}
+
+function hasLongRest(req: IncomingMessage): boolean {
+  if (req.complete || req.destroyed || !announcesBody(req)) return false
+  return !(Number(req.headers['content-length']) <= SHORT_REST_BYTES)
+}
+
+/** Closing with unread bytes in hand resets the connection, and the answer may be lost with it: so they are read. */
+function linger(req: IncomingMessage, close: () => void): void {
+  let seen = 0
+  const onData = (chunk: Uint8Array) => {
+    seen += chunk.length
+    if (seen > LINGER_BYTES) req.pause()
+  }
+  const done = () => {
+    clearTimeout(timer)
+    req.off('data', onData)
+    req.off('end', done)
+    req.off('close', done)
+    close()
+  }
+  const timer = setTimeout(done, LINGER_MS)
+  timer.unref()
+  req.on('data', onData)
+  req.on('end', done)
+  req.on('close', done)
+  req.resume()
+}
