@@ -22,6 +22,7 @@ export async function judgeAgain(
 type Question = Parameters<GuardSettings['policy']['decide']>[0]
 
 async function decide(guard: GuardSettings, question: Question): Promise<'allow' | CountersignError['code']> {
+  if (guard.sealRequired && !question.sealed) return 'encryption-required'
   try {
     const decision = await guard.policy.decide(question)
     return decision.effect === 'allow' ? 'allow' : (decision.code ?? 'policy-denied')

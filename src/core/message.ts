@@ -66,7 +66,7 @@ export class Fields {
 
   /** The same fields, with these put in place of any of the same name (given in lower case). */
   with(more: Readonly<Record<string, string>>): Fields {
-    const kept = this.filter((name) => !(name in more))
+    const kept = this.filter((name) => !Object.hasOwn(more, name))
     const raw = [...kept.raw]
     for (const name of Object.keys(more)) raw.push(name, more[name] as string)
     return new Fields(raw)

@@ -101,7 +101,9 @@ async function lenientRead(guard: GuardSettings, call: Authorized): Promise<Read
   } catch (cause) {
     const isLenient = guard.mode === 'observe' && isCountersignError(cause) && cause.code !== 'body-too-large'
     if (!isLenient) throw cause
-    return { ...call, observed: call.observed ?? cause.code, bytes }
+    const observed = call.observed ?? cause.code
+    // Whose body it is, nobody has proven.
+    return { ...call, peer: anonymous, token: undefined, sealAnswer: false, observed, bytes }
   }
 }
 

@@ -1,6 +1,6 @@
 import { nowSeconds } from '../core/clock.ts'
 import { CountersignError, isCountersignError } from '../core/errors.ts'
-import { Fields } from '../core/message.ts'
+import { Fields, type HttpRequest } from '../core/message.ts'
 import { randomNonce } from '../core/random.ts'
 import { answerContext } from '../envelope/http-context.ts'
 import { recipient } from '../envelope/recipients.ts'
@@ -13,6 +13,7 @@ import { sealedFields } from './envelope-field.ts'
 import type { HttpAnswer } from './http-answer.ts'
 import type { Answered } from './inbound/admission.ts'
 import type { GuardSettings } from './inbound/guard-settings.ts'
+import { withPrefix } from './inbound/parse.ts'
 import type { Opened, Reached } from './inbound/stages.ts'
 import { problemOf } from './problem.ts'
 import { salvageProof } from './salvage-proof.ts'
@@ -50,11 +51,18 @@ export async function answerHandled(guard: GuardSettings, stage: Opened, handled
 /** Signs what the guard answers itself: always as in proof 1, for strangers only within their ration. */
 export async function answerSelf(guard: GuardSettings, answered: Answered): Promise<HttpAnswer> {
   const { stage, error, arrival, callId, startedAt, response } = answered
-  const isProven = stage?.token !== undefined
-  const answer = isProven ? await signOrBare(guard, stage, response) : await signForStranger(guard, answered)
+  const answer = stage === undefined ? await signUnread(guard, answered) : await signOrBare(guard, stage, response)
   const effect = error === undefined ? 'allow' : 'deny'
   recordCallee(guard, { stage, answer, error, effect, arrival, callId, startedAt })
   return answer
+}
+
+/** A head that could not be read may still say whom to bind the refusal to. */
+async function signUnread(guard: GuardSettings, { arrival, response }: Answered): Promise<HttpAnswer> {
+  const proof = salvageProof(arrival.request.fields)
+  if (proof === undefined) return unsigned(response)
+  const request = withPrefix(arrival.request, guard.strippedPrefix)
+  return signForStranger(guard, { proof, request, given: response, address: arrival.address })
 }
 
 /** Without anything to sign with there is still an answer: the bare refusal, which no caller of ours takes for one. */
@@ -85,7 +93,7 @@ function unsignable(step: string): CountersignError {
 }
 
 async function sealIfDue(guard: GuardSettings, stage: Opened, given: HttpAnswer): Promise<HttpAnswer> {
-  const plain = bodyOf(stage, given)
+  const plain = bodyOf(stage.request, given)
   if (!stage.sealAnswer || stage.proof === undefined || plain === undefined) return given
   // Condition: an answer with a content coding is not sealed but refused.
   if (given.fields.has('content-encoding')) throw unsignable('content-encoding')
@@ -107,22 +115,26 @@ async function sealIfDue(guard: GuardSettings, stage: Opened, given: HttpAnswer)
 }
 
 async function signIfAsked(guard: GuardSettings, stage: Reached, given: HttpAnswer): Promise<HttpAnswer> {
-  const { proof } = stage
-  if (proof === undefined || stage.token === undefined) return unsigned(given)
-  return sign(guard, { proof, stage, given })
+  const { proof, request, arrival } = stage
+  if (proof === undefined) return unsigned(given)
+  if (stage.token === undefined) return signForStranger(guard, { proof, request, given, address: arrival.address })
+  return sign(guard, { proof, request, given })
 }
 
-async function signForStranger(guard: GuardSettings, answered: Answered): Promise<HttpAnswer> {
-  const { arrival, response } = answered
-  const proof = answered.stage?.proof ?? salvageProof(arrival.request.fields)
-  if (proof?.parameters.signResponse !== true) return unsigned(response)
-  if (!guard.engine.unproven.take(arrival.address ?? '')) return unsigned(response)
+interface Strange {
+  readonly proof: Proof
+  readonly request: HttpRequest
+  readonly given: HttpAnswer
+  readonly address: string | undefined
+}
+
+async function signForStranger(guard: GuardSettings, { proof, request, given, address }: Strange): Promise<HttpAnswer> {
+  if (!proof.parameters.signResponse || !guard.engine.unproven.take(address ?? '')) return unsigned(given)
   try {
-    const stage = { request: answered.stage?.request ?? arrival.request }
-    return await sign(guard, { proof, stage, given: response })
+    return await sign(guard, { proof, request, given })
   } catch {
     // What the stranger wants covered is not there: there is nothing to bind an answer to.
-    return unsigned(response)
+    return unsigned(given)
   }
 }
 
@@ -131,18 +143,18 @@ function unsigned(given: HttpAnswer): HttpAnswer {
 }
 
 /** Answers to HEAD, 204 and 304 have neither body nor digest. */
-function bodyOf(stage: Pick<Reached, 'request'>, { status, body }: HttpAnswer): HttpAnswer['body'] {
-  const isBodyless = stage.request.method === 'HEAD' || status === 204 || status === 304 || body?.length === 0
+function bodyOf(request: HttpRequest, { status, body }: HttpAnswer): HttpAnswer['body'] {
+  const isBodyless = request.method === 'HEAD' || status === 204 || status === 304 || body?.length === 0
   return isBodyless ? undefined : body
 }
 
 async function sign(
   guard: GuardSettings,
-  what: { proof: Proof; stage: Pick<Reached, 'request'>; given: HttpAnswer },
+  what: { readonly proof: Proof; readonly request: HttpRequest; readonly given: HttpAnswer },
 ): Promise<HttpAnswer> {
   const { engine } = guard
-  const { proof, stage, given } = what
-  const body = bodyOf(stage, given)
+  const { proof, request, given } = what
+  const body = bodyOf(request, given)
   const credential = await engine.credentials.current()
   const created = nowSeconds(engine.clock)
   const sealedEnvelope = given.fields.get('content-envelope')
@@ -153,7 +165,7 @@ async function sign(
   const response = { status: given.status, fields: new Fields(raw) }
   const { fields } = await signAnswer({
     response,
-    request: stage.request,
+    request,
     requestProof: proof,
     parameters: {
       created,

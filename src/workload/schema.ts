@@ -2,10 +2,15 @@ import * as z from 'zod'
 import { withMethods } from '../core/options.ts'
 import type { WorkloadOptions } from './workload-options.ts'
 
-const audience = z.url({
-  protocol: /^https?$/,
-  error: 'give an origin or URL prefix, such as https://payments.example',
-})
+const audience = z
+  .url({ protocol: /^https?$/, error: 'give an origin or URL prefix, such as https://payments.example' })
+  .refine(isCanonical, 'write it as a proof would name it: lower case, no default port, no dot segments, no query')
+
+function isCanonical(text: string): boolean {
+  if (!URL.canParse(text)) return false
+  const { origin, pathname } = new URL(text)
+  return text === origin || text === origin + pathname
+}
 
 /** Checks what `createWorkload` is given; each message says what to write instead. */
 export const workloadOptionsSchema = z.strictObject({

@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest'
+import { utf8 } from '../../src/core/bytes.ts'
 import { CountersignError } from '../../src/core/errors.ts'
 import { Fields } from '../../src/core/message.ts'
 import { admit } from '../../src/flow/admit.ts'
 import { checkGuardOptions, guardSettings } from '../../src/flow/inbound/guard-settings.ts'
 import { engineOf } from '../../src/flow/workload.ts'
+import type { Authenticator } from '../../src/peer/authenticator.ts'
 import { allowAuthenticated } from '../../src/policy/allow-authenticated.ts'
 import { createWire, otherSignature, withField, withoutField } from '../refusals/wire.ts'
 
@@ -76,4 +78,36 @@ it('a caller who leaves while its body is read is written down once and answered
   await expect(admit(wire.guard, arrival)).rejects.toBe(gone)
   await wire.ledger.audit.flush()
   expect(wire.domain.sink.events).toMatchObject([{ side: 'callee', code: 'transport-failed', effect: 'deny' }])
+})
+
+describe('observing, again', () => {
+  const open = { decide: () => ({ effect: 'allow' as const }) }
+
+  it('lets nothing pass that failed for another reason than the proof', async () => {
+    const broken: Authenticator = { name: 'broken', authenticate: () => null as unknown as undefined }
+    const wire = await createWire({ mode: 'observe', policy: open, accept: [broken] })
+    expect(await wire.deliver(await wire.capture())).toMatchObject({ ran: false, status: 400 })
+  })
+
+  it('keeps the body that did not match, and lets none pass that could not be read', async () => {
+    const wire = await createWire({ mode: 'observe', policy: open })
+    const { method, target, raw } = await wire.capture({ method: 'POST', body: 'abc' })
+    const request = { method, target, fields: new Fields(raw) }
+    const arrival = { request, mountPath: '', announcesBody: true }
+    const other = await admit(wire.guard, { ...arrival, readBody: () => utf8('abd') })
+    expect(other).toMatchObject({ kind: 'admitted', stage: { observed: 'digest-mismatch', body: utf8('abd') } })
+    const unreadable = () => Promise.reject(new TypeError('terminated'))
+    const lost = await admit(wire.guard, { ...arrival, readBody: unreadable })
+    expect(lost).toMatchObject({ kind: 'answered', error: { code: 'request-malformed' } })
+  })
+})
+
+it('tells a handler whether its body came sealed', async () => {
+  const wire = await createWire()
+  for (const seal of ['always', 'never'] as const) {
+    const { method, target, raw, body } = await wire.capture({ method: 'POST', body: 'x', countersign: { seal } })
+    const request = { method, target, fields: new Fields(raw) }
+    const admission = await admit(wire.guard, { request, mountPath: '', announcesBody: true, readBody: () => body })
+    expect(admission).toMatchObject({ kind: 'admitted', call: { sealed: seal === 'always' } })
+  }
 })

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { utf8 } from '../../src/core/bytes.ts'
 import { CountersignError } from '../../src/core/errors.ts'
 import { Fields } from '../../src/core/message.ts'
@@ -6,7 +6,10 @@ import { admit } from '../../src/flow/admit.ts'
 import { answerHandled, answerSelf } from '../../src/flow/answer.ts'
 import type { HttpAnswer } from '../../src/flow/http-answer.ts'
 import type { Opened } from '../../src/flow/inbound/stages.ts'
-import { createWire, type Wire } from '../refusals/wire.ts'
+import { createRation } from '../../src/flow/ration.ts'
+import { testDomain } from '../../src/testing/test-domain.ts'
+import { answerOf } from '../../src/workload/secure-fetch.ts'
+import { createWire, deliverTo, fieldAt, type Wire, withField } from '../refusals/wire.ts'
 
 async function admitted(wire: Wire, init?: Parameters<Wire['capture']>[0]): Promise<Opened> {
   const { method, target, raw, body } = await wire.capture(init)
@@ -128,4 +131,100 @@ it('answers barely, and writes it down, where there is nothing left to sign with
   await wire.ledger.audit.flush()
   const codes = wire.domain.sink.events.filter(({ side }) => side === 'callee').map(({ code }) => code)
   expect(codes).toEqual(['credentials-unavailable', 'credentials-unavailable'])
+})
+
+it('gives answers to HEAD, 204 and 304, and empty ones, neither body nor digest', async () => {
+  const wire = await createWire()
+  const cases = [
+    { method: 'HEAD', status: 200, body: utf8('x') },
+    { method: 'GET', status: 204, body: utf8('x') },
+    { method: 'GET', status: 304, body: utf8('x') },
+    { method: 'GET', status: 200, body: utf8('') },
+  ]
+  for (const { method, status, body } of cases) {
+    const stage = await admitted(wire, { method })
+    const answer = await answerHandled(wire.guard, stage, { status, fields: new Fields([]), body })
+    expect(answer.body, `${method} ${status}`).toBeUndefined()
+    expect([answer.fields.has('content-digest'), answer.fields.has('signature')]).toEqual([false, true])
+  }
+})
+
+it('answers who proved nothing without the fields of a proof', async () => {
+  const wire = await createWire({ mode: 'observe', policy: { decide: () => ({ effect: 'allow' }) } })
+  const admission = await admit(wire.guard, {
+    request: { method: 'GET', target: '/', fields: new Fields([]) },
+    mountPath: '',
+    announcesBody: false,
+    readBody: () => utf8(''),
+  })
+  if (admission.kind !== 'admitted') throw admission.error
+  const own = ['Signature', 'x=:AA==:', 'Workload-Identity-Token', 'a.b.c', 'Cache-Control', 'public', 'X-Own', '1']
+  const { fields } = await answerHandled(wire.guard, admission.stage, handled(own))
+  expect([...fields.names()]).toEqual(['cache-control', 'x-own'])
+})
+
+it('says nothing of what failed within but that the answer could not be signed', async () => {
+  const wire = await createWire()
+  const stage = await admitted(wire)
+  const { credentials } = wire.guard.engine
+  const broken: typeof credentials = {
+    current: () => Promise.reject(new CountersignError('key-invalid')),
+    sealKeys: () => [],
+    health: () => [],
+    close: () => undefined,
+  }
+  const guard = { ...wire.guard, engine: { ...wire.guard.engine, credentials: broken } }
+  expect(await answerHandled(guard, stage, handled())).toMatchObject({ status: 501 })
+  await wire.ledger.audit.flush()
+  expect(wire.domain.sink.events.at(-1)).toMatchObject({ code: 'answer-unsignable' })
+})
+
+describe('refusals', () => {
+  /** The wire of a guard whose ration for strangers is used up after the first of each address. */
+  async function rationed(options?: Parameters<typeof createWire>[0]): Promise<Wire> {
+    const wire = await createWire(options)
+    const unproven = createRation({ perSecond: 1, monotonicMs: () => 0 })
+    const guard = { ...wire.guard, engine: { ...wire.guard.engine, unproven } }
+    const deliver: Wire['deliver'] = (message, address) => deliverTo({ ...wire, guard }, message, address)
+    return { ...wire, guard, deliver }
+  }
+
+  it('are signed for strangers within the ration of their address', async () => {
+    const wire = await rationed()
+    const message = withField(await wire.capture({ headers: { 'x-a': '1' } }), 'x-a', '2')
+    const signed = async (address: string) => (await wire.deliver(message, address)).signed
+    expect([await signed('192.0.2.1'), await signed('192.0.2.1'), await signed('192.0.2.2')]).toEqual([
+      true,
+      false,
+      true,
+    ])
+  })
+
+  it('are always signed for who has proven himself', async () => {
+    const wire = await rationed({ policy: { decide: () => ({ effect: 'deny' }) } })
+    for (let i = 0; i < 3; i++) {
+      const outcome = await wire.deliver(await wire.capture(), '192.0.2.1')
+      expect(outcome).toMatchObject({ code: 'policy-denied', signed: true })
+    }
+  })
+
+  it('are not signed for a stranger who did not ask', async () => {
+    const wire = await createWire()
+    const message = await wire.capture()
+    const input = fieldAt(message, 'signature-input').replace(';wimse-sign-response', '')
+    expect(await wire.deliver(withField(message, 'signature-input', input))).toMatchObject({
+      code: 'proof-invalid',
+      signed: false,
+    })
+  })
+})
+
+it('a sealed answer of any status can be opened', async () => {
+  const domain = await testDomain('acme.test')
+  const handler = () => new Response('made', { status: 201, headers: { 'content-type': 'text/made' } })
+  domain.serve(await domain.workload('ledger'), 'https://ledger.test', handler)
+  const orders = await domain.workload('orders')
+  const answer = await orders.fetch('https://ledger.test/a', sealedCall)
+  expect([answer.status, answer.headers.get('content-type'), await answer.text()]).toEqual([201, 'text/made', 'made'])
+  expect(answerOf(answer).sealed).toBe(true)
 })

@@ -85,3 +85,52 @@ it('a workload that was closed makes and takes no calls', async () => {
   await orders.close()
   await expect(orders.fetch('https://ledger.test/a')).rejects.toMatchObject({ code: 'workload-closed' })
 })
+
+it('a location alone is no redirect', async () => {
+  const domain = await testDomain('acme.test')
+  const made = () => new Response('made', { status: 201, headers: { location: '/there' } })
+  domain.serve(await domain.workload('ledger'), 'https://ledger.test', made)
+  const orders = await domain.workload('orders')
+  for (const redirect of ['follow', 'error'] as const) {
+    expect((await orders.fetch('https://ledger.test/here', { redirect })).status).toBe(201)
+  }
+})
+
+it('follows five redirects', async () => {
+  const domain = await testDomain('acme.test')
+  const handler = (request: Request) => {
+    const left = Number(new URL(request.url).pathname.slice(1))
+    return left === 0
+      ? new Response('arrived')
+      : new Response(null, { status: 302, headers: { location: `/${left - 1}` } })
+  }
+  domain.serve(await domain.workload('ledger'), 'https://ledger.test', handler)
+  const orders = await domain.workload('orders')
+  const follow = { redirect: 'follow' as const }
+  expect((await orders.fetch('https://ledger.test/5', follow)).status).toBe(200)
+  await expect(orders.fetch('https://ledger.test/6', follow)).rejects.toMatchObject({ code: 'redirect-refused' })
+})
+
+it('a refusal for another reason than the clock is not repeated', async () => {
+  const domain = await testDomain('acme.test')
+  const ledger = await domain.workload('ledger')
+  domain.serve(ledger, 'https://ledger.test', () => new Response('no', { status: 400 }))
+  let sent = 0
+  const transport: typeof fetch = (url, init) => {
+    sent++
+    return domain.deliver(new Request(url, init))
+  }
+  const orders = await domain.workload('orders', { transport })
+  expect((await orders.fetch('https://ledger.test/a')).status).toBe(400)
+  expect(sent).toBe(1)
+  // Its clock is far off, too: but what it answers is not that our proof was refused.
+  const other = await domain.workload('other', { clock: createFakeClock(domain.clock.now() - 25_000), transport })
+  const problem = { status: 400, headers: { 'content-type': 'application/problem+json' } }
+  for (const answer of [new Response('{"type":"about:blank"}', problem), new Response('no', { status: 400 })]) {
+    sent = 0
+    domain.serve(ledger, 'https://ledger.test', () => answer)
+    engineOf(other).peers.of(ledger.id).clockOffsetSeconds = -60
+    await other.fetch('https://ledger.test/a').catch(() => undefined)
+    expect(sent).toBe(1)
+  }
+})

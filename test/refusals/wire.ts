@@ -85,13 +85,18 @@ export async function createWire(options: Partial<GuardOptions> = {}): Promise<W
       if (message === undefined) throw new Error('nothing was sent')
       return message
     },
-    deliver: (message, address) => deliver({ domain, ledger, guard }, message, address),
+    deliver: (message, address) => deliverTo({ domain, ledger, guard }, message, address),
   }
 }
 
 type Callee = Pick<Wire, 'domain' | 'ledger' | 'guard'>
 
-async function deliver({ domain, ledger, guard }: Callee, message: OnTheWire, address?: string): Promise<Outcome> {
+/** Delivers a request to a guard, and answers as a handler that says `ok` would. */
+export async function deliverTo(
+  { domain, ledger, guard }: Callee,
+  message: OnTheWire,
+  address?: string,
+): Promise<Outcome> {
   domain.sink.clear()
   let bodyWasRead = false
   const admission = await admit(guard, {

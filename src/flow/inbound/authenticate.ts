@@ -82,7 +82,13 @@ async function attempt<T>(authenticator: Authenticator, body: () => T): Promise<
 function peerOf(authenticator: Authenticator, established: Established): Peer {
   const { id } = established
   // Condition: an authenticator of your own cannot give the identity of a workload.
-  if (id === anonymous.id || readWorkloadId(id) !== undefined || /^(spiffe|wimse):/i.test(id)) {
+  if (
+    typeof id !== 'string' ||
+    id === '' ||
+    id === anonymous.id ||
+    readWorkloadId(id) !== undefined ||
+    /^(spiffe|wimse):/i.test(id)
+  ) {
     throw new CountersignError('proof-invalid', { detail: { step: authenticator.name } })
   }
   return Object.freeze({

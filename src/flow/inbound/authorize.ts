@@ -8,7 +8,9 @@ import type { Authorized, Claimed } from './stages.ts'
 
 /** Asks the policy. Deny by default; what only lacks sealing is told so. */
 export async function authorize(guard: GuardSettings, call: Claimed): Promise<Authorized> {
-  if (isExempt(guard, call)) return { ...call, decision: Object.freeze({ effect: 'allow' }), sealAnswer: false }
+  if (isExempt(guard, call)) {
+    return { ...call, decision: Object.freeze({ effect: 'allow' }), sealAnswer: asksForSealing(guard, call) }
+  }
   const { decision, sealAnswer } = await judge(guard, call)
   if (decision.effect === 'allow') {
     // A rule that only observes lets pass what it would have denied, and says so.
@@ -36,16 +38,25 @@ function refusalOf(call: Claimed, decision: Decision): 'policy-denied' | 'proof-
   return call.peer === anonymous ? 'proof-missing' : 'policy-denied'
 }
 
+/** Whether the answer to this caller can be sealed. */
+function isAnswerable(guard: GuardSettings, call: Claimed): boolean {
+  return sealKeyOf(guard.engine, call.peer.id, call.token) !== undefined
+}
+
+/** A call without a body may ask that its answer be sealed; one with a body asks by sealing that. */
+function asksForSealing(guard: GuardSettings, call: Claimed): boolean {
+  return !call.arrival.announcesBody && call.proof?.covers(ACCEPT_ENVELOPE) === true && isAnswerable(guard, call)
+}
+
 async function judge(guard: GuardSettings, call: Claimed): Promise<{ decision: Decision; sealAnswer: boolean }> {
   const { sealed } = call.announced
-  const answerable = sealKeyOf(guard.engine, call.peer.id, call.token) !== undefined
+  const answerable = isAnswerable(guard, call)
   // Condition: a sealed request of a caller to whom the answer cannot be sealed is refused.
   if (sealed && !answerable) throw encryptionRequired()
-  const asks = call.proof?.covers(ACCEPT_ENVELOPE) === true && answerable
   const decision = await decide(guard, call, sealed)
   const lacksSealing =
     decision.code === 'encryption-required' || (decision.effect === 'allow' && guard.sealRequired && !sealed)
-  if (!lacksSealing) return { decision, sealAnswer: sealed || asks }
+  if (!lacksSealing) return { decision, sealAnswer: sealed || asksForSealing(guard, call) }
   // Condition: a plaintext body is refused where sealing is demanded.
   if (call.arrival.announcesBody || !answerable) throw encryptionRequired(decision.rule)
   return { decision: await decide(guard, call, true), sealAnswer: true }

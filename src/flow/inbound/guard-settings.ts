@@ -1,7 +1,7 @@
 import { CountersignError } from '../../core/errors.ts'
 import { checkOptions } from '../../core/options.ts'
 import type { Authenticator } from '../../peer/authenticator.ts'
-import { workloadProof } from '../../peer/workload-proof.ts'
+import { isWorkloadProof, workloadProof } from '../../peer/workload-proof.ts'
 import type { Authorizer } from '../../policy/decision.ts'
 import { isDemanded, isProofField } from '../../signature/coverage.ts'
 import type { Engine, Mode } from '../engine.ts'
@@ -22,6 +22,18 @@ export interface GuardSettings {
   readonly strippedPrefix: string
 }
 
+const NAMES_OF_PROOFS = new Set([
+  '',
+  'session',
+  'signature',
+  'proof-token',
+  'certificate',
+  'bearer',
+  'api-key',
+  'none',
+  'workload',
+])
+
 /** Checks a guard's options where they are given. */
 export function checkGuardOptions(options: GuardOptions): GuardOptions {
   const checked = checkOptions(guardOptionsSchema, options, 'guard options')
@@ -34,6 +46,12 @@ export function checkGuardOptions(options: GuardOptions): GuardOptions {
         fix: `"${forbidden}" must be covered by the signature and cannot be passed on`,
       },
     })
+  }
+  const nameless = checked.accept?.find((one) => !isWorkloadProof(one) && NAMES_OF_PROOFS.has(one.name))
+  // Condition: an authenticator of your own that goes by the name of a proof is refused.
+  if (nameless !== undefined) {
+    const fix = 'name it otherwise than a proof of the library: the name is what policies ask for'
+    throw new CountersignError('option-invalid', { detail: { option: 'guard options.accept', fix } })
   }
   return checked
 }

@@ -27,7 +27,8 @@ export function parse(guard: GuardSettings, arrival: Arrival, early: { callId: s
   return { arrival, request, callId: early.callId, startedAt, target, proof, observed, announced }
 }
 
-function withPrefix(request: HttpRequest, prefix: string): HttpRequest {
+/** The request as its caller signed it: with what an ingress has cut off its path. */
+export function withPrefix(request: HttpRequest, prefix: string): HttpRequest {
   return prefix === '' ? request : { ...request, target: prefix + request.target }
 }
 

@@ -4,6 +4,7 @@ import type { Peer } from '../../identity/peer.ts'
 import { callIdOf } from '../call-id.ts'
 import type { Engine } from '../engine.ts'
 import type { HttpAnswer } from '../http-answer.ts'
+import { readProblemKind } from '../problem.ts'
 import { recordCaller } from './caller-trail.ts'
 import { discover } from './discover.ts'
 import { open } from './open.ts'
@@ -22,12 +23,28 @@ export interface CallResult {
   readonly url: string
 }
 
+/** Whether a call may repeat itself: it changes nothing at the other end. */
+export function isSafe({ method }: Pick<Resolved, 'method'>): boolean {
+  return method === 'GET' || method === 'HEAD'
+}
+
+/** A safe call that was refused for its clock repeats itself once, by the peer's clock. */
+export async function attemptByPeerClock(engine: Engine, resolved: Resolved): Promise<CallResult> {
+  const before = engine.peers.of(resolved.peer).clockOffsetSeconds
+  const result = await attempt(engine, resolved)
+  if (!isSafe(resolved) || result.answer.status !== 400) return result
+  const shift = Math.abs(engine.peers.of(resolved.peer).clockOffsetSeconds - before)
+  const kind = readProblemKind(result.answer.fields.get('content-type'), result.answer.body)
+  const isClock = shift > engine.toleranceSeconds && (kind === 'unauthenticated' || resolved.method === 'HEAD')
+  return isClock ? attempt(engine, resolved) : result
+}
+
 /** Makes one attempt of a call, under a name of its own: exactly one event on this side, whatever happened. */
-export async function attempt(engine: Engine, resolved: Resolved): Promise<CallResult> {
+async function attempt(engine: Engine, resolved: Resolved): Promise<CallResult> {
   const startedAt = platform.monotonicMs()
   let reached: Resolved | Sealed | Verified = resolved
   try {
-    const sealed = await seal(engine, resolved, (call) => discover(engine, call, attempt))
+    const sealed = await seal(engine, resolved, (call) => discover(engine, call, attemptByPeerClock))
     reached = sealed
     const signed = await sign(engine, sealed)
     const received = await send(engine, signed)
@@ -35,7 +52,8 @@ export async function attempt(engine: Engine, resolved: Resolved): Promise<CallR
     reached = verified
     const answer = await open(engine, verified)
     recordCaller(engine, { reached, startedAt, error: undefined })
-    const isSealed = verified.sealed || verified.answer.fields.has('content-envelope')
+    const isSealed =
+      verified.observed === undefined && (verified.sealed || verified.answer.fields.has('content-envelope'))
     return { answer, callId: callIdOf(sealed.nonce), peer: verified.from, sealed: isSealed, url: resolved.url.href }
   } catch (cause) {
     recordCaller(engine, { reached, startedAt, error: cause })

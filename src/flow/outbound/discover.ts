@@ -6,10 +6,12 @@ import { Fields } from '../../core/message.ts'
 import { DISCOVERY_PATH } from '../discovery-path.ts'
 import type { Engine } from '../engine.ts'
 import type { HttpAnswer } from '../http-answer.ts'
+import { createDeadline, orAborted } from './deadline.ts'
 import type { Resolved } from './stages.ts'
 
 const REDISCOVER_MS = 300_000
 const RETRY_MS = 5_000
+const PATIENCE_MS = 5_000
 
 /** One attempt of a call: given, because the attempt that needs discovery is what discovery is made with. */
 export type Attempt = (engine: Engine, call: Resolved) => Promise<{ readonly answer: HttpAnswer }>
@@ -24,18 +26,23 @@ export async function discover(engine: Engine, call: Resolved, attempt: Attempt)
   known.discovering ??= ask(engine, call, attempt).finally(() => {
     known.discovering = undefined
   })
-  await known.discovering
+  await orAborted(known.discovering, call.signal)
 }
 
 async function ask(engine: Engine, call: Resolved, attempt: Attempt): Promise<void> {
   const known = engine.peers.of(call.peer)
+  // One caller's abort is not another's, and a question nobody answers does not keep them all waiting.
+  const deadline = createDeadline(undefined, PATIENCE_MS)
+  let isAnswered = false
   try {
-    const { answer } = await attempt(engine, discoveryOf(call))
+    const { answer } = await attempt(engine, { ...discoveryOf(call), signal: deadline.signal })
     if (answer.status === 200 && saysSeal(answer)) known.demandsSeal = true
-    known.discoverAfterMs = platform.monotonicMs() + REDISCOVER_MS
+    isAnswered = answer.status === 200 || answer.status === 404
   } catch (cause) {
     if (!isCountersignError(cause)) throw cause
-    known.discoverAfterMs = platform.monotonicMs() + RETRY_MS
+  } finally {
+    deadline.clear()
+    known.discoverAfterMs = platform.monotonicMs() + (isAnswered ? REDISCOVER_MS : RETRY_MS)
   }
 }
 
@@ -48,8 +55,6 @@ function discoveryOf(call: Resolved): Resolved {
     method: 'GET',
     fields: new Fields([]),
     body: undefined,
-    // One caller's abort is not another's.
-    signal: undefined,
     redirect: 'manual',
     options: { ...call.options, seal: 'never', mode: 'enforce' },
   }

@@ -121,7 +121,7 @@ async function fromRequest(
   return {
     url: new URL(request.url),
     method: normalMethod(request.method),
-    fields: Fields.fromEntries(request.headers),
+    fields: Fields.fromEntries(request.headers).filter((name) => name !== 'content-length'),
     body: hasBody ? new Uint8Array(await request.arrayBuffer()) : undefined,
     signal: init?.signal ?? (input instanceof Request ? input.signal : undefined),
     redirect: isRedirectSet ? request.redirect : 'manual',

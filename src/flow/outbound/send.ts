@@ -7,14 +7,13 @@ const DEFAULT_MAX_ANSWER_BYTES = 16_777_216
 
 /** Delivers the request and reads the whole answer, bounded in size and time. */
 export async function send(engine: Engine, call: Signed): Promise<Received> {
-  const deadline = createDeadline(call.signal, call.options.timeoutMs)
   try {
     const response = await engine.transport(call.url.origin + call.target.target, {
       method: call.method,
       headers: headersOf(call.request.fields),
       body: call.bytes ?? null,
       redirect: 'manual',
-      signal: deadline.signal,
+      signal: call.signal ?? null,
     })
     const body = await readStream(response.body, call.options.maxAnswerBytes ?? DEFAULT_MAX_ANSWER_BYTES)
     // Condition: an answer that is larger than the limit is refused.
@@ -27,37 +26,7 @@ export async function send(engine: Engine, call: Signed): Promise<Received> {
     return { ...call, answer }
   } catch (cause) {
     call.signal?.throwIfAborted()
-    if (deadline.hasPassed()) throw new CountersignError('timed-out', { cause, outcome: 'unknown' })
     if (cause instanceof CountersignError) throw cause
     throw new CountersignError('transport-failed', { cause, outcome: 'unknown' })
-  } finally {
-    deadline.clear()
-  }
-}
-
-interface Deadline {
-  readonly signal: AbortSignal
-  hasPassed(): boolean
-  clear(): void
-}
-
-function createDeadline(signal: AbortSignal | undefined, timeoutMs: number | undefined): Deadline {
-  const controller = new AbortController()
-  let passed = false
-  const onAbort = () => controller.abort(signal?.reason)
-  if (signal?.aborted === true) onAbort()
-  signal?.addEventListener('abort', onAbort)
-  const expire = () => {
-    passed = true
-    controller.abort()
-  }
-  const timer = timeoutMs === undefined ? undefined : setTimeout(expire, timeoutMs)
-  return {
-    signal: controller.signal,
-    hasPassed: () => passed,
-    clear() {
-      signal?.removeEventListener('abort', onAbort)
-      if (timer !== undefined) clearTimeout(timer)
-    },
   }
 }

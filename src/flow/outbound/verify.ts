@@ -63,7 +63,7 @@ async function checkBody(call: Received, proof: Proof): Promise<void> {
 /** An answer teaches: the peer's clock, its newest seal key, and whether it asks for sealing. */
 function learn(engine: Engine, call: Received, proven: { proof: Proof; token: VerifiedToken }): void {
   const known = engine.peers.of(call.peer)
-  const offset = proven.proof.parameters.created - nowSeconds(engine.clock)
+  const offset = offsetOf(engine, call, proven.proof.parameters.created)
   known.clockOffsetSeconds = Math.abs(offset) > engine.toleranceSeconds / 2 ? offset : 0
   const { sealKey, expiresAt } = proven.token
   if (sealKey !== undefined) known.sealKey = { jwk: sealKey, expiresAt }
@@ -71,6 +71,13 @@ function learn(engine: Engine, call: Received, proven: { proof: Proof; token: Ve
   const isProblem =
     answer.status === 415 && readProblemKind(answer.fields.get('content-type'), answer.body) === 'encryption-required'
   if (isProblem) known.demandsSeal = true
+}
+
+/** How far the peer's clock is off ours: an answer that was made between sending and now says nothing, however late it is. */
+function offsetOf(engine: Engine, call: Received, created: number): number {
+  const sent = call.proof.parameters.created - engine.peers.of(call.peer).clockOffsetSeconds
+  const now = nowSeconds(engine.clock)
+  return created < sent ? created - sent : created > now ? created - now : 0
 }
 
 /** A caller learns one thing of a bad answer; what was wrong in detail is for its own trail. */

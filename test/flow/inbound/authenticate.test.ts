@@ -1,8 +1,10 @@
 import { expect, it } from 'vitest'
+import { checkGuardOptions, guardSettings } from '../../../src/flow/inbound/guard-settings.ts'
+import { engineOf } from '../../../src/flow/workload.ts'
 import type { Authenticator } from '../../../src/peer/authenticator.ts'
 import { workloadProof } from '../../../src/peer/workload-proof.ts'
 import { definePolicy } from '../../../src/policy/define-policy.ts'
-import { createWire, withField, withoutField } from '../../refusals/wire.ts'
+import { createWire, deliverTo, withField, withoutField } from '../../refusals/wire.ts'
 
 const anybody = definePolicy({
   version: 1,
@@ -50,4 +52,45 @@ it('an authenticator of your own cannot give the identity of a workload', async 
   const honest: Authenticator = { name: 'honest', authenticate: () => ({ id: 'user:1', scopes: ['a'] }) }
   const wire = await createWire({ policy: anybody, accept: [honest] })
   expect(await wire.deliver(withField(await wire.capture(), 'accept', 'x'))).toMatchObject({ ran: true })
+})
+
+it('takes a URL for its own where the origin or prefix is among its audiences and the path is the signed one', async () => {
+  const outcomeOf = async (ours: string, audience: string, path: string) => {
+    const wire = await createWire()
+    const engine = { ...engineOf(wire.ledger), audiences: [ours] }
+    const guard = guardSettings(engine, checkGuardOptions({ policy: anybody }))
+    const message = await wire.capture({ countersign: { seal: 'never', audience } }, path)
+    return (await deliverTo({ ...wire, guard }, message)).code ?? 'taken'
+  }
+  const origin = 'https://pay.test'
+  expect(await outcomeOf(origin, `${origin}/v1/a`, '/v1/a')).toBe('taken')
+  expect(await outcomeOf(origin, `${origin}/v1/a`, '/v1/a?q=1')).toBe('taken')
+  expect(await outcomeOf(`${origin}/v1`, `${origin}/v1/a`, '/v1/a')).toBe('taken')
+  expect(await outcomeOf(`${origin}/v1/`, `${origin}/v1/a`, '/v1/a')).toBe('taken')
+  expect(await outcomeOf(`${origin}/v1`, `${origin}/v1`, '/v1')).toBe('taken')
+  for (const [ours, audience, path] of [
+    [origin, `${origin}/v1/a`, '/v1/b'],
+    [origin, `${origin}/v1/`, '/v1/a'],
+    [origin, origin, '/'],
+    [origin, `${origin}.evil/v1/a`, '/v1/a'],
+    [origin, 'http://pay.test/v1/a', '/v1/a'],
+    [`${origin}/v1`, `${origin}/v11`, '/v11'],
+    [`${origin}/v1`, `${origin}/v2/a`, '/v2/a'],
+    ['https://other.test', `${origin}/v1/a`, '/v1/a'],
+  ] as const) {
+    expect(await outcomeOf(ours, audience, path), `${audience} for ${ours}`).toBe('audience-mismatch')
+  }
+})
+
+it('lets the first way decide whose evidence is present, by names in any case', async () => {
+  const badge = (name: string): Authenticator => ({
+    name,
+    authenticate: ({ header }) => (header('X-Badge') === name ? { id: `user:${name}` } : undefined),
+  })
+  const policy = definePolicy({ version: 1, rules: [{ id: 'a', effect: 'allow', from: ['user:a'], to: ['* /*'] }] })
+  const wire = await createWire({ policy, accept: [badge('a'), badge('b'), workloadProof()] })
+  const probe = (value: string) => ({ method: 'GET', target: '/', raw: ['x-badge', value], body: new Uint8Array(0) })
+  expect(await wire.deliver(probe('a'))).toMatchObject({ ran: true })
+  expect(await wire.deliver(probe('b'))).toMatchObject({ ran: false, code: 'policy-denied' })
+  expect(await wire.deliver(probe('c'))).toMatchObject({ ran: false, code: 'proof-missing' })
 })

@@ -1,4 +1,6 @@
 import { expect, it } from 'vitest'
+import { Fields } from '../../../src/core/message.ts'
+import { admit } from '../../../src/flow/admit.ts'
 import { createWire } from '../../refusals/wire.ts'
 
 const init = { method: 'POST', body: 'a body of 20 bytes..' }
@@ -42,4 +44,14 @@ it('reads no body of who may not call', async () => {
     status: 403,
     bodyWasRead: false,
   })
+})
+
+it('gives no body where an announced one is empty', async () => {
+  const wire = await createWire()
+  const { method, target, raw } = await wire.capture({ method: 'POST' })
+  const request = { method, target, fields: new Fields(raw) }
+  const arrival = { request, mountPath: '', announcesBody: true, readBody: () => new Uint8Array(0) }
+  const admission = await admit(wire.guard, arrival)
+  if (admission.kind !== 'admitted') throw admission.error
+  expect(admission.stage.bytes).toBeUndefined()
 })

@@ -1,0 +1,34 @@
+import { expect, it } from 'vitest'
+import { isCountersignError } from '../../../src/core/errors.ts'
+import { testDomain } from '../../../src/testing/test-domain.ts'
+import { answerOf } from '../../../src/workload/secure-fetch.ts'
+
+const url = 'https://ledger.test/a'
+const always = { seal: 'always' as const }
+
+it('gives an error the id of its call, what is known of its outcome, and one event', async () => {
+  const domain = await testDomain('acme.test')
+  const ledger = await domain.workload('ledger')
+  const orders = await domain.workload('orders', {
+    peers: { 'https://ledger.test': ledger.id },
+    transport: () => Promise.reject(new TypeError('fetch failed')),
+  })
+  domain.sink.clear()
+  const error: unknown = await orders.fetch(url).catch((cause: unknown) => cause)
+  if (!isCountersignError(error, 'transport-failed')) throw error
+  await orders.audit.flush()
+  expect(error.outcome).toBe('unknown')
+  expect(error.callId).toMatch(/^[0-9a-f-]{36}$/)
+  expect(domain.sink.events).toMatchObject([{ side: 'caller', callId: error.callId, code: 'transport-failed' }])
+})
+
+it('tells whether a call was sealed, either way', async () => {
+  const domain = await testDomain('acme.test')
+  domain.serve(await domain.workload('ledger'), 'https://ledger.test', (request) =>
+    request.method === 'POST' ? new Response(null, { status: 204 }) : new Response('ok'),
+  )
+  const orders = await domain.workload('orders')
+  expect(answerOf(await orders.fetch(url, { method: 'POST', body: 'x', countersign: always })).sealed).toBe(true)
+  expect(answerOf(await orders.fetch(url, { countersign: always })).sealed).toBe(true)
+  expect(answerOf(await orders.fetch(url)).sealed).toBe(false)
+})
