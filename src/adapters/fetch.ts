@@ -1,15 +1,17 @@
 import type { HttpRequest } from '../core/message.ts'
 import { admit } from '../flow/admit.ts'
 import { answerHandled, answerSelf, type HandlerAnswer } from '../flow/answer.ts'
-import { runInCall } from '../flow/call-context.ts'
+import { type Call, runInCall } from '../flow/call-context.ts'
 import type { HttpAnswer } from '../flow/http-answer.ts'
 import type { Admitted } from '../flow/inbound/admission.ts'
 import type { GuardOptions } from '../flow/inbound/guard-options.ts'
 import { checkGuardOptions, type GuardSettings, guardSettings } from '../flow/inbound/guard-settings.ts'
 import type { Arrival } from '../flow/inbound/stages.ts'
+import { problemOf } from '../flow/problem.ts'
 import { fieldsOf, headersOf, readStream } from '../flow/whatwg.ts'
 import { engineOf, type Workload } from '../flow/workload.ts'
-import { bindCall } from './call-of.ts'
+import { bindCall, boundCall } from './call-of.ts'
+import { judgeAgain, refusalOf } from './judge-again.ts'
 import { tellOperator } from './tell-operator.ts'
 
 /** A handler in the style of Fetch: what Bun, Deno, workers and Hono call. */
@@ -59,6 +61,8 @@ async function guarded(
   request: Request,
   handler: (request: Request) => Response | Promise<Response>,
 ): Promise<Response> {
+  const known = boundCall(request)
+  if (known !== undefined) return guardedAgain(guard, { request, known, handler })
   const admission = await admit(guard, arrivalOf(request))
   if (admission.kind === 'answered') return toResponse(await answerSelf(guard, admission))
   const inner = handlerRequest(request, admission)
@@ -67,13 +71,27 @@ async function guarded(
   return toResponse(await answerHandled(guard, admission.stage, handled))
 }
 
+interface Again {
+  readonly request: Request
+  readonly known: Call
+  readonly handler: (request: Request) => Response | Promise<Response>
+}
+
+/** Behind another guard, which signs what this one answers. */
+async function guardedAgain(guard: GuardSettings, { request, known, handler }: Again): Promise<Response> {
+  const { method, target } = arrivalOf(request).request
+  const refusal = await judgeAgain(guard, known, { method, target })
+  return refusal === undefined ? handler(request) : toResponse(problemOf(refusal.code, known.id))
+}
+
 async function run(
   guard: GuardSettings,
   admission: Admitted,
   body: () => Response | Promise<Response>,
 ): Promise<HandlerAnswer> {
   try {
-    return await readAnswer(await runInCall(admission.call, body), guard.maxBodyBytes)
+    const answer = await readAnswer(await runInCall(admission.call, body), guard.maxBodyBytes)
+    return typeof answer === 'string' ? answer : { ...answer, refused: refusalOf(admission.call) }
   } catch (cause) {
     tellOperator(cause)
     return 'failed'

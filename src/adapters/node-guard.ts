@@ -7,9 +7,10 @@ import type { HttpAnswer } from '../flow/http-answer.ts'
 import type { Admitted } from '../flow/inbound/admission.ts'
 import type { GuardSettings } from '../flow/inbound/guard-settings.ts'
 import type { Arrival } from '../flow/inbound/stages.ts'
+import { problemOf } from '../flow/problem.ts'
 import { recordCallee } from '../flow/trail.ts'
 import { bindCall, boundCall } from './call-of.ts'
-import { judgeAgain } from './judge-again.ts'
+import { judgeAgain, refusalOf } from './judge-again.ts'
 import { readBody, replayBody } from './node-body.ts'
 import { announcesBody, replaceFields, requestOf, wasBodyRead } from './node-request.ts'
 import { captureAnswer } from './node-response.ts'
@@ -36,7 +37,7 @@ export async function guardNode<T>(
   if (known !== undefined) {
     const refusal = await judgeAgain(guard, known, { method: req.method ?? '', target: exchange.target })
     if (refusal === undefined) return next()
-    respond(res, refusal)
+    respond(res, problemOf(refusal.code, known.id))
     return undefined
   }
   // Condition: a request whose body somebody read before the guard is refused by name.
@@ -79,7 +80,8 @@ function handOver(guard: GuardSettings, exchange: NodeExchange, admission: Admit
   bindCall(req, call)
   captureAnswer(res, {
     maxBytes: guard.maxBodyBytes,
-    finish: (handled) => answerHandled(guard, stage, 'tooLarge' in handled ? 'too-large' : handled),
+    finish: (handled) =>
+      answerHandled(guard, stage, 'tooLarge' in handled ? 'too-large' : { ...handled, refused: refusalOf(call) }),
     onAborted: () => {
       const error = new CountersignError('transport-failed', { detail: { step: 'answer' } })
       recordCallee(guard, { stage, answer: undefined, effect: 'allow', error })

@@ -31,14 +31,15 @@ const OWN_FIELDS = new Set([
 ])
 
 /** What a handler answered, that it was too much to sign, or that it failed. */
-export type HandlerAnswer = HttpAnswer | 'too-large' | 'failed'
+export type HandlerAnswer = (HttpAnswer & { readonly refused?: CountersignError | undefined }) | 'too-large' | 'failed'
 
 /** Seals and signs what a handler answered, and writes the call down. What cannot be signed as a whole does not leave. */
 export async function answerHandled(guard: GuardSettings, stage: Opened, handled: HandlerAnswer): Promise<HttpAnswer> {
   try {
-    const sealed = await sealIfDue(guard, stage, wholeOf(handled))
+    const whole = wholeOf(handled)
+    const sealed = await sealIfDue(guard, stage, whole)
     const answer = await signIfAsked(guard, stage, sealed)
-    recordCallee(guard, { stage, answer, error: undefined, effect: 'allow' })
+    recordCallee(guard, { stage, answer, error: whole.refused, effect: whole.refused === undefined ? 'allow' : 'deny' })
     return answer
   } catch (cause) {
     const error = answerFailure(cause)
@@ -51,17 +52,18 @@ export async function answerHandled(guard: GuardSettings, stage: Opened, handled
 /** Signs what the guard answers itself: always as in proof 1, for strangers only within their ration. */
 export async function answerSelf(guard: GuardSettings, answered: Answered): Promise<HttpAnswer> {
   const { stage, error, arrival, callId, startedAt, response } = answered
-  const answer = stage === undefined ? await signUnread(guard, answered) : await signOrBare(guard, stage, response)
+  const isProven = stage?.token !== undefined
+  const answer = isProven ? await signOrBare(guard, stage, response) : await signUnproven(guard, answered)
   const effect = error === undefined ? 'allow' : 'deny'
   recordCallee(guard, { stage, answer, error, effect, arrival, callId, startedAt })
   return answer
 }
 
-/** A head that could not be read may still say whom to bind the refusal to. */
-async function signUnread(guard: GuardSettings, { arrival, response }: Answered): Promise<HttpAnswer> {
-  const proof = salvageProof(arrival.request.fields)
+/** A refusal is bound to a proof that does not hold, too, even where the head could not be read: it believes nothing. */
+async function signUnproven(guard: GuardSettings, { arrival, stage, response }: Answered): Promise<HttpAnswer> {
+  const proof = stage?.proof ?? salvageProof(arrival.request.fields)
   if (proof === undefined) return unsigned(response)
-  const request = withPrefix(arrival.request, guard.strippedPrefix)
+  const request = stage?.request ?? withPrefix(arrival.request, guard.strippedPrefix)
   return signForStranger(guard, { proof, request, given: response, address: arrival.address })
 }
 
@@ -74,7 +76,7 @@ async function signOrBare(guard: GuardSettings, stage: Reached, problem: HttpAns
   }
 }
 
-function wholeOf(handled: HandlerAnswer): HttpAnswer {
+function wholeOf(handled: HandlerAnswer): Exclude<HandlerAnswer, string> {
   // Condition: an answer that is too large to be signed as a whole does not leave.
   if (handled === 'too-large') throw unsignable('size')
   if (handled === 'failed') throw new CountersignError('handler-failed', { detail: { step: 'handler' } })
@@ -115,9 +117,9 @@ async function sealIfDue(guard: GuardSettings, stage: Opened, given: HttpAnswer)
 }
 
 async function signIfAsked(guard: GuardSettings, stage: Reached, given: HttpAnswer): Promise<HttpAnswer> {
-  const { proof, request, arrival } = stage
-  if (proof === undefined) return unsigned(given)
-  if (stage.token === undefined) return signForStranger(guard, { proof, request, given, address: arrival.address })
+  const { proof, request } = stage
+  // Condition: an answer is not signed for a proof that nobody has verified, whoever else was believed.
+  if (proof === undefined || stage.token === undefined) return unsigned(given)
   return sign(guard, { proof, request, given })
 }
 

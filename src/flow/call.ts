@@ -23,7 +23,7 @@ export interface Wanted {
 export async function call(engine: Engine, destination: Destination, wanted: Wanted): Promise<CallResult> {
   engine.assertOpen()
   const { input, init } = wanted
-  const own = init?.countersign === undefined ? {} : checkOptions(callOptionsSchema, init.countersign, 'countersign')
+  const own = ownOptions(init?.countersign)
   const first = await resolve(destination, { input, init, options: { ...wanted.defaults, ...own } })
   const deadline = createDeadline(first.signal, first.options.timeoutMs)
   try {
@@ -34,6 +34,13 @@ export async function call(engine: Engine, destination: Destination, wanted: Wan
   }
 }
 
+/** What is given as undefined is not given: it takes nothing away from what the client was made with. */
+function ownOptions(given: CallOptions | undefined): CallOptions {
+  if (given === undefined) return {}
+  const checked = checkOptions(callOptionsSchema, given, 'countersign')
+  return Object.fromEntries(Object.entries(checked).filter(([, value]) => value !== undefined))
+}
+
 async function follow(engine: Engine, first: Resolved): Promise<CallResult> {
   let resolved = first
   for (let hops = 0; ; hops++) {
@@ -41,8 +48,9 @@ async function follow(engine: Engine, first: Resolved): Promise<CallResult> {
     const url = redirectOf(resolved, result)
     if (url === undefined) return result
     // Condition: a redirect is followed only within the same peer, and for GET and HEAD.
+    const isDowngrade = resolved.url.protocol === 'https:' && url.protocol !== 'https:'
     const isSamePeer = url.origin === resolved.url.origin || engine.peerAt(url) === resolved.peer
-    if (!isSafe(resolved) || hops >= MAX_REDIRECTS || !isSamePeer) {
+    if (!isSafe(resolved) || hops >= MAX_REDIRECTS || isDowngrade || !isSamePeer) {
       throw new CountersignError('redirect-refused', { callId: result.callId })
     }
     resolved = { ...resolved, url, target: targetOf(url) }

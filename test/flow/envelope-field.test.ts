@@ -21,6 +21,7 @@ it('a sealed media type without Content-Envelope, or the other way round, is ref
     readAnnounced(fields({ 'content-type': 'text/plain', 'content-envelope': 'sve1;ct="text/plain"' })),
   ).toThrow(refused)
   expect(() => readAnnounced(fields({ 'content-envelope': 'sve1;ct="text/plain"' }))).toThrow(refused)
+  expect(() => readAnnounced(fields({ 'content-type': SEALED_TYPE.toUpperCase() }))).toThrow(refused)
 })
 
 it('a sealed body with a content coding is refused', () => {
@@ -34,6 +35,7 @@ it('a Content-Envelope that is not sve1 with an inner media type is refused', ()
     'sve1;ct',
     'sve1;ct=a',
     '"sve1";ct="a/b"',
+    '%"sve1";ct="a/b"',
     'sve1;ct="a/b", sve1;ct="a/b"',
     '',
   ]) {
@@ -44,5 +46,7 @@ it('a Content-Envelope that is not sve1 with an inner media type is refused', ()
 })
 
 it('a sealed body within a sealed body is refused', () => {
-  expect(() => readAnnounced(fields(sealedFields(SEALED_TYPE)))).toThrow(refused)
+  for (const type of [SEALED_TYPE, SEALED_TYPE.toUpperCase(), `${SEALED_TYPE};v=1`]) {
+    expect(() => readAnnounced(fields(sealedFields(type))), type).toThrow(refused)
+  }
 })

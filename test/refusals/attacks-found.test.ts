@@ -1,6 +1,7 @@
 import { createServer as createHttpServer } from 'node:http'
 import { createServer } from 'node:http2'
 import { describe, expect, it } from 'vitest'
+import { guard as guardFetch } from '../../src/adapters/fetch.ts'
 import { judgeAgain } from '../../src/adapters/judge-again.ts'
 import { guard as guardNode } from '../../src/adapters/node.ts'
 import { Fields } from '../../src/core/message.ts'
@@ -9,6 +10,7 @@ import type { Transport } from '../../src/flow/engine.ts'
 import { checkGuardOptions, guardSettings } from '../../src/flow/inbound/guard-settings.ts'
 import { engineOf } from '../../src/flow/workload.ts'
 import type { Authenticator } from '../../src/peer/authenticator.ts'
+import { workloadProof } from '../../src/peer/workload-proof.ts'
 import { platform } from '../../src/platform/node.ts'
 import { allowAuthenticated } from '../../src/policy/allow-authenticated.ts'
 import { definePolicy } from '../../src/policy/define-policy.ts'
@@ -74,6 +76,21 @@ describe('redirects', () => {
       },
     })
     await orders.fetch(`${LEDGER}/here`, { redirect: 'follow' }).catch(() => undefined)
+    expect(urls).toEqual([`${LEDGER}/here`])
+  })
+})
+
+describe('redirects, again', () => {
+  it('no redirect leads from https to http', async () => {
+    const domain = await testDomain('acme.test')
+    const ledger = await domain.workload('ledger')
+    domain.serve(ledger, 'http://ledger.test', () => new Response('in the open'))
+    const moved = () => new Response(null, { status: 307, headers: { location: 'http://ledger.test/there' } })
+    domain.serve(ledger, LEDGER, moved)
+    const { urls, transport } = tap(domain)
+    const orders = await domain.workload('orders', { transport })
+    const init = { redirect: 'follow' as const, headers: { authorization: 'Bearer secret' } }
+    await expect(orders.fetch(`${LEDGER}/here`, init)).rejects.toMatchObject({ code: 'redirect-refused' })
     expect(urls).toEqual([`${LEDGER}/here`])
   })
 })
@@ -190,6 +207,18 @@ describe('sealing', () => {
     const options = checkGuardOptions({ policy: allowAuthenticated(), seal: 'required' })
     const second = guardSettings(engineOf(wire.ledger), options)
     expect(await judgeAgain(second, admission.call, { method: 'POST', target: '/a' })).toMatchObject({ status: 415 })
+  })
+
+  it('a second guard that observes holds sealing', async () => {
+    const wire = await createWire()
+    const admission = await admitOn(wire, await wire.capture(post, '/a'))
+    if (admission.kind !== 'admitted') throw admission.error
+    const request = { method: 'POST', target: '/a' }
+    const policies = [{ policy: allowAuthenticated(), seal: 'required' as const }, { policy: sealedOnly }]
+    for (const options of policies) {
+      const second = guardSettings(engineOf(wire.ledger), checkGuardOptions({ ...options, mode: 'observe' }))
+      expect(await judgeAgain(second, admission.call, request)).toMatchObject({ status: 415 })
+    }
   })
 
   it('an option that is given as undefined loosens nothing', async () => {
@@ -334,7 +363,7 @@ it('what a second guard denies is written down as denied', async () => {
   expect(events).toMatchObject([{ status: 403, effect: 'deny', code: 'policy-denied' }])
 })
 
-it('an answer of a status that no response can have rejects with a code', async () => {
+it('an answer of a status that no response can have is refused', async () => {
   const domain = await testDomain('acme.test')
   const ledger = await domain.workload('ledger')
   const orders = await domain.workload('orders', {
@@ -344,4 +373,60 @@ it('an answer of a status that no response can have rejects with a code', async 
     transport: async () => Object.defineProperty(new Response(null), 'status', { value: 999 }),
   })
   await expect(orders.fetch(`${LEDGER}/a`)).rejects.toMatchObject({ name: 'CountersignError' })
+})
+
+it('calls at once learn the clock of a peer as one call does', async () => {
+  const domain = await testDomain('acme.test')
+  const ledger = await domain.workload('ledger')
+  domain.serve(ledger, LEDGER, () => new Response('ok'))
+  const orders = await domain.workload('orders', { clock: createFakeClock(domain.clock.now() + 200_000) })
+  const init = { ...post, countersign: { seal: 'never' as const } }
+  const first = await Promise.all(Array.from({ length: 4 }, () => orders.fetch(`${LEDGER}/a`, init)))
+  expect(first.map(({ status }) => status)).toEqual([400, 400, 400, 400])
+  expect(engineOf(orders).peers.of(ledger.id).clockOffsetSeconds).toBe(-200)
+  expect((await orders.fetch(`${LEDGER}/a`, init)).status).toBe(200)
+})
+
+it('an answer is not signed for a proof that nobody has verified, whoever else was believed', async () => {
+  const byKey: Authenticator = {
+    name: 'own-key',
+    authenticate: ({ header }) => (header('x-api-key') === undefined ? undefined : { id: 'user:mallory' }),
+  }
+  const domain = await testDomain('acme.test')
+  const ledger = await domain.workload('ledger')
+  const handler = async (request: Request) => new Response(`took ${await request.text()}`)
+  domain.serve(ledger, LEDGER, handler, { accept: [byKey, workloadProof()] })
+  const orders = await domain.workload('orders', {
+    peers: { [LEDGER]: ledger.id },
+    // Whoever holds the wire adds a key of his own, and other bytes.
+    transport(url, init) {
+      const request = new Request(url, { ...init, body: 'something else' })
+      request.headers.set('x-api-key', 'mallory')
+      return domain.deliver(request)
+    },
+  })
+  const asked = orders.fetch(`${LEDGER}/a`, { ...post, countersign: { seal: 'never' } })
+  await expect(asked).rejects.toMatchObject({ code: 'answer-unsigned' })
+})
+
+it('what a handler makes of the refusal of a second guard leaves sealed like any answer', async () => {
+  const domain = await testDomain('acme.test')
+  const ledger = await domain.workload('ledger')
+  const inner = guardFetch(ledger, { policy: definePolicy({ version: 1, rules: [] }) }, () => new Response('unused'))
+  const outer = async (request: Request) => {
+    const answer = await inner(request)
+    return answer.status === 403 ? new Response('{"card":"4929"}') : answer
+  }
+  domain.serve(ledger, LEDGER, outer)
+  const answers: string[] = []
+  const orders = await domain.workload('orders', {
+    async transport(url, init) {
+      const answer = await domain.deliver(new Request(url, init))
+      answers.push(await answer.clone().text())
+      return answer
+    },
+  })
+  const init = { method: 'POST', body: 'x', countersign: { seal: 'always' as const } }
+  await orders.fetch(`${LEDGER}/a`, init).catch(() => undefined)
+  expect(answers.join()).not.toContain('4929')
 })

@@ -15,6 +15,9 @@ export async function send(engine: Engine, call: Signed): Promise<Received> {
       redirect: 'manual',
       signal: call.signal ?? null,
     })
+    // Condition: an answer of a status that no response can have is refused.
+    if (response.status < 200 || response.status > 599)
+      throw new CountersignError('answer-malformed', { detail: { step: 'status' } })
     const body = await readStream(response.body, call.options.maxAnswerBytes ?? DEFAULT_MAX_ANSWER_BYTES)
     // Condition: an answer that is larger than the limit is refused.
     if (body === 'too-large') throw new CountersignError('answer-too-large', { detail: { step: 'size' } })

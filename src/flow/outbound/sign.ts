@@ -22,7 +22,8 @@ export async function sign(engine: Engine, call: Sealed): Promise<Signed> {
   if (call.bytes !== undefined && call.bytes.length > 0) own['content-digest'] = await contentDigest(call.bytes)
   const fields = call.fields.with(own)
   const request: HttpRequest = { method: call.method, target: call.target.target, fields }
-  const created = nowSeconds(engine.clock) + engine.peers.of(call.peer).clockOffsetSeconds
+  const { clockOffsetSeconds } = engine.peers.of(call.peer)
+  const created = nowSeconds(engine.clock) + clockOffsetSeconds
   const signed = await signRequest({
     request,
     parameters: {
@@ -35,5 +36,10 @@ export async function sign(engine: Engine, call: Sealed): Promise<Signed> {
     },
     signingKey: credential.signingKey,
   })
-  return { ...call, request: { ...request, fields: fields.with(signed.fields) }, proof: signed.proof }
+  return {
+    ...call,
+    clockOffsetSeconds,
+    request: { ...request, fields: fields.with(signed.fields) },
+    proof: signed.proof,
+  }
 }

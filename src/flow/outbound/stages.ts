@@ -37,6 +37,8 @@ export interface Sealed extends Resolved {
 
 /** A request that proves who sends it, to whom, and what. */
 export interface Signed extends Sealed {
+  /** What was added to our clock for this peer. */
+  readonly clockOffsetSeconds: number
   readonly request: HttpRequest
   readonly proof: Proof
 }

@@ -75,7 +75,7 @@ function learn(engine: Engine, call: Received, proven: { proof: Proof; token: Ve
 
 /** How far the peer's clock is off ours: an answer that was made between sending and now says nothing, however late it is. */
 function offsetOf(engine: Engine, call: Received, created: number): number {
-  const sent = call.proof.parameters.created - engine.peers.of(call.peer).clockOffsetSeconds
+  const sent = call.proof.parameters.created - call.clockOffsetSeconds
   const now = nowSeconds(engine.clock)
   return created < sent ? created - sent : created > now ? created - now : 0
 }
