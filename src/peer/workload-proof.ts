@@ -1,5 +1,5 @@
 import { type Clock, nowSeconds } from '../core/clock.ts'
-import { CountersignError } from '../core/errors.ts'
+import { CountersignError, isCountersignError } from '../core/errors.ts'
 import type { HttpRequest } from '../core/message.ts'
 import type { Peer } from '../identity/peer.ts'
 import { checkFreshness, checkRequestCoverage, type Proof, proofBase, verifyProof } from '../signature/proof.ts'
@@ -72,10 +72,20 @@ export async function proveWorkload(
   // Condition: a signed request without a workload identity token is refused.
   if (value === undefined) throw new CountersignError('token-missing', { detail: { step: 'token' } })
   const token = await context.tokens.verify(value, context.trust)
-  checkFreshness(proof.parameters, { now: nowSeconds(context.clock), toleranceSeconds: context.toleranceSeconds })
-  checkRequestCoverage(proof, request)
-  await verifyProof(proof, proofBase(proof, request), token.proofKey)
+  try {
+    checkFreshness(proof.parameters, { now: nowSeconds(context.clock), toleranceSeconds: context.toleranceSeconds })
+    checkRequestCoverage(proof, request)
+    await verifyProof(proof, proofBase(proof, request), token.proofKey)
+  } catch (cause) {
+    throw withKeyId(cause, token.keyId)
+  }
   return { peer: peerOf(token), token }
+}
+
+/** Whose key vouched for the token is known by now: the trail is told. */
+function withKeyId(cause: unknown, keyId: string): unknown {
+  if (!isCountersignError(cause)) return cause
+  return new CountersignError(cause.code, { cause, detail: { ...cause.detail, keyId } })
 }
 
 /** The peer a verified token names, once its key has proven itself by a signature. */

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { isCountersignError } from '../../src/core/errors.ts'
 import { workloadProof } from '../../src/peer/workload-proof.ts'
-import { createWire, withoutField } from '../refusals/wire.ts'
+import { createWire, withField, withoutField } from '../refusals/wire.ts'
 
 it('a signed request without a workload identity token is refused', async () => {
   const wire = await createWire()
@@ -20,4 +20,22 @@ it('refuses proofs this version does not have, by name', () => {
   } catch (error) {
     expect(isCountersignError(error, 'option-invalid')).toBe(true)
   }
+})
+
+it('tells the trail whose key vouched for a token, and how far the clocks are apart', async () => {
+  const wire = await createWire()
+  const message = await wire.capture({ headers: { 'x-a': '1' } })
+  await wire.deliver(withField(message, 'x-a', '2'))
+  expect(wire.domain.sink.events.at(-1)).toMatchObject({
+    code: 'proof-invalid',
+    keyId: expect.any(String),
+    step: 'signature',
+  })
+  wire.domain.clock.advance(500)
+  await wire.deliver(message)
+  expect(wire.domain.sink.events.at(-1)).toMatchObject({
+    code: 'proof-expired',
+    keyId: expect.any(String),
+    clockDifferenceSeconds: 500,
+  })
 })
