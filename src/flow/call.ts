@@ -11,6 +11,8 @@ import { callOptionsSchema } from './outbound/schema.ts'
 import type { Resolved } from './outbound/stages.ts'
 
 const MAX_REDIRECTS = 5
+/** The redirects of fetch; other statuses may name a location for other reasons. */
+const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
 
 /** What the application handed to its secured fetch. */
 export interface Wanted {
@@ -60,7 +62,7 @@ async function follow(engine: Engine, first: Resolved): Promise<CallResult> {
 /** Where the answer leads, if it is a redirect that the call wants followed. Its location is covered, or it is not seen. */
 function redirectOf(resolved: Resolved, { answer, callId, peer }: CallResult): URL | undefined {
   const location = answer.fields.get('location')
-  const isRedirect = answer.status >= 300 && answer.status < 400 && location !== undefined
+  const isRedirect = REDIRECTS.has(answer.status) && location !== undefined
   // Where observing let an answer pass that nobody has proven, nobody has said where it leads.
   if (!isRedirect || resolved.redirect === 'manual' || peer === anonymous) return undefined
   if (resolved.redirect === 'error') throw new CountersignError('redirect-refused', { callId })

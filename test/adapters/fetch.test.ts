@@ -1,5 +1,8 @@
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
+import { callOf } from '../../src/adapters/call-of.ts'
 import { guard } from '../../src/adapters/fetch.ts'
+import { currentCall } from '../../src/flow/call-context.ts'
+import { engineOf } from '../../src/flow/workload.ts'
 import { definePolicy } from '../../src/policy/define-policy.ts'
 import { testDomain } from '../../src/testing/test-domain.ts'
 
@@ -38,4 +41,78 @@ it('makes its workload with the first request where it is given a function', asy
     expect(await (await handle(new Request('https://ledger.test/'), { secret: 's' }, context)).text()).toBe('s')
   }
   expect([made, waited.length]).toEqual([1, 2])
+})
+
+it('makes one workload for requests that come at once, and another only where none could be made', async () => {
+  const domain = await testDomain('acme.test')
+  const ledger = await domain.workload('ledger')
+  const policy = definePolicy({
+    version: 1,
+    rules: [{ id: 'a', effect: 'allow', from: ['anonymous'], to: ['* /*'] }],
+  })
+  let made = 0
+  const make = async () => {
+    made++
+    if (made === 1) throw new Error('the secrets are not there yet')
+    return ledger
+  }
+  const handle = guard(make, { policy }, () => new Response('ok'))
+  const ask = () => handle(new Request('https://ledger.test/'))
+  await expect(ask()).rejects.toThrow('not there yet')
+  const answers = await Promise.all([ask(), ask(), ask()])
+  expect([answers.map(({ status }) => status), made]).toEqual([[200, 200, 200], 2])
+})
+
+it('shows a handler its call, the opened body and its length', async () => {
+  const domain = await testDomain('acme.test')
+  const seen: unknown[] = []
+  domain.serve(await domain.workload('ledger'), 'https://ledger.test', async (request) => {
+    seen.push([callOf(request).peer.id, currentCall() === callOf(request), request.headers.get('content-length')])
+    return new Response(await request.text())
+  })
+  const orders = await domain.workload('orders', {
+    // What a server does that counts what it receives.
+    transport(url, init) {
+      const request = new Request(url, init)
+      request.headers.set('content-length', String((init.body as Uint8Array).length))
+      return domain.deliver(request)
+    },
+  })
+  const ledger = 'spiffe://acme.test/ledger'
+  const client = orders.client({ peer: ledger, baseUrl: 'https://ledger.test', seal: 'always' })
+  const known = await domain.workload('known')
+  await known.fetch('https://ledger.test/', { method: 'GET' })
+  seen.length = 0
+  engineOf(orders).peers.of(ledger).sealKey = engineOf(known).peers.of(ledger).sealKey
+  const answer = await client('/a', { method: 'POST', body: 'four' })
+  expect(await answer.text()).toBe('four')
+  expect(seen).toEqual([[orders.id, true, '4']])
+})
+
+it('answers for a handler whose answer is endless, too long or none', async () => {
+  const domain = await testDomain('acme.test')
+  let cancelled = 0
+  const body = () =>
+    new ReadableStream<Uint8Array>({
+      pull: (controller) => controller.enqueue(new Uint8Array(64)),
+      cancel: () => {
+        cancelled++
+      },
+    })
+  let handler: () => Response = () => new Response(body(), { headers: { 'content-type': 'text/event-stream' } })
+  domain.serve(await domain.workload('ledger'), 'https://ledger.test', () => handler(), { maxBodyBytes: 1000 })
+  const orders = await domain.workload('orders')
+  const ask = async () => (await orders.fetch('https://ledger.test/')).status
+  expect([await ask(), cancelled]).toEqual([501, 1])
+  handler = () => new Response(body())
+  expect([await ask(), cancelled]).toEqual([501, 2])
+  const told = vi.spyOn(console, 'error').mockImplementation(() => undefined)
+  handler = () => {
+    throw new Error('a bug')
+  }
+  expect(await ask()).toBe(500)
+  handler = () => undefined as unknown as Response
+  expect(await ask()).toBe(500)
+  expect(told).toHaveBeenCalledTimes(2)
+  told.mockRestore()
 })

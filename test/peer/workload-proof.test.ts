@@ -39,3 +39,19 @@ it('tells the trail whose key vouched for a token, and how far the clocks are ap
     clockDifferenceSeconds: 500,
   })
 })
+
+it('refuses a field that must be covered and was added on the way', async () => {
+  const wire = await createWire()
+  for (const [name, value] of [
+    ['authorization', 'Bearer evil'],
+    ['txn-token', 'evil'],
+    ['content-type', 'text/evil'],
+    ['content-encoding', 'gzip'],
+    ['content-digest', 'sha-256=:AAAA:'],
+    ['idempotency-key', '1'],
+  ] as const) {
+    const message = await wire.capture()
+    const outcome = await wire.deliver({ ...message, raw: [...message.raw, name, value] })
+    expect(outcome, name).toMatchObject({ ran: false, code: 'field-not-covered', status: 400, events: 1 })
+  }
+})

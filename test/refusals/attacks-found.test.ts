@@ -430,3 +430,25 @@ it('what a handler makes of the refusal of a second guard leaves sealed like any
   await orders.fetch(`${LEDGER}/a`, init).catch(() => undefined)
   expect(answers.join()).not.toContain('4929')
 })
+
+it('a timeout that no timer can wait for is refused where it is given', async () => {
+  const domain = await testDomain('acme.test')
+  domain.serve(await domain.workload('ledger'), LEDGER, () => new Response('ok'))
+  const orders = await domain.workload('orders')
+  // Beyond 2^31 - 1 a timer fires at once.
+  const asked = orders.fetch(`${LEDGER}/a`, { countersign: { timeoutMs: 2 ** 31 } })
+  await expect(asked).rejects.toMatchObject({ code: 'option-invalid' })
+})
+
+it('an answer that is none of the redirects of fetch is returned, whatever its location says', async () => {
+  const domain = await testDomain('acme.test')
+  let status = 304
+  const handler = () => new Response(null, { status, headers: { location: '/b' } })
+  domain.serve(await domain.workload('ledger'), LEDGER, handler)
+  const orders = await domain.workload('orders')
+  for (status of [300, 304, 305]) {
+    for (const redirect of ['error', 'follow'] as const) {
+      expect((await orders.fetch(`${LEDGER}/a`, { redirect })).status).toBe(status)
+    }
+  }
+})

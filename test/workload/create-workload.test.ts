@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { memorySink } from '../../src/audit/memory-sink.ts'
+import type { AuditSink } from '../../src/audit/sink.ts'
+import { auditTrail } from '../../src/audit/trail.ts'
 import { isCountersignError } from '../../src/core/errors.ts'
+import { engineOf } from '../../src/flow/workload.ts'
 import { selfIssued } from '../../src/keys/credentials.ts'
 import { generateKey, publicJwk } from '../../src/keys/jwk.ts'
 import { testDomain } from '../../src/testing/test-domain.ts'
@@ -88,4 +91,98 @@ it('tells its health, and closes once', async () => {
   await orders.close()
   await orders[Symbol.asyncDispose]()
   expect(sink.events.map(({ type }) => type)).toEqual(['workload.started', 'workload.closed'])
+})
+
+it('hands its options to what they are for', async () => {
+  const domain = await testDomain('acme.test')
+  const plain = engineOf(await domain.workload('plain'))
+  expect([plain.mode, plain.toleranceSeconds, plain.audiences]).toEqual(['enforce', 30, []])
+  const replay = { claim: () => 'fresh' as const }
+  const audiences = ['https://pay.test', 'https://pay.test/v1']
+  const options = { mode: 'observe', clockToleranceSeconds: 5, audiences, replay } as const
+  const full = engineOf(await domain.workload('full', options))
+  expect([full.mode, full.toleranceSeconds, full.audiences, full.replay]).toEqual(['observe', 5, audiences, replay])
+  audiences.push('https://evil.test')
+  expect(full.audiences).toHaveLength(2)
+})
+
+it('finds a peer by its own directory before the origins of the trust bundle', async () => {
+  const trust = trustBundle({
+    trust_domains: { 'acme.test': { keys: [publicJwk(await generateKey({ alg: 'ES256' }))] } },
+    workloads: { 'spiffe://acme.test/bundled': { origins: ['https://a.test', 'https://b.test'] } },
+  })
+  const own = 'spiffe://acme.test/own'
+  const domain = await testDomain('acme.test')
+  const found = async (peers: NonNullable<WorkloadOptions['peers']>) => {
+    const { peerAt } = engineOf(await domain.workload('orders', { trust, peers }))
+    return ['https://a.test/x', 'https://b.test', 'https://c.test'].map((url) => peerAt(new URL(url)))
+  }
+  const expected = [own, 'spiffe://acme.test/bundled', undefined]
+  expect(await found({ 'https://a.test': own })).toEqual(expected)
+  expect(await found((url) => (url.host === 'a.test' ? own : undefined))).toEqual(expected)
+  const orders = await domain.workload('orders', { trust, transport: async (url) => Promise.reject(new Error(url)) })
+  const client = orders.client({ peer: 'spiffe://acme.test/bundled', seal: 'never' })
+  await expect(client('/x')).rejects.toMatchObject({ cause: new Error('https://a.test/x') })
+})
+
+it('refuses a client whose options are wrong by name', async () => {
+  const orders = await (await testDomain('acme.test')).workload('orders')
+  for (const wrong of [
+    { baseURL: 'https://ledger.test' },
+    { seal: 'sometimes' },
+    { timeoutMs: -1 },
+    { peer: undefined },
+  ]) {
+    // What a JavaScript user can pass without a type checker.
+    const options = { peer: 'spiffe://acme.test/ledger', ...wrong } as unknown as { peer: string }
+    expect(() => orders.client(options), JSON.stringify(wrong)).toThrow(
+      expect.objectContaining({ code: 'option-invalid' }),
+    )
+  }
+})
+
+it('stops what it watches when it closes, and when it cannot be made', async () => {
+  const watched = async (overrides: Partial<WorkloadOptions>) => {
+    const { trust, credentials } = await base()
+    const stopped: string[] = []
+    const watching = <T extends object>(name: string, source: T): T =>
+      Object.assign(Object.create(source), { watch: () => ({ close: () => stopped.push(name) }) }) as T
+    const options = {
+      ...(await base()),
+      trust: watching('trust', trust),
+      credentials: watching('credentials', credentials),
+      ...overrides,
+    }
+    return { made: createWorkload(options), stopped }
+  }
+  const good = await watched({})
+  await (await good.made).close()
+  expect(good.stopped.sort()).toEqual(['credentials', 'trust'])
+  const bad = await watched({ credentials: { load: () => Promise.reject(new Error('gone')) } })
+  await expect(bad.made).rejects.toThrow()
+  expect(bad.stopped).toEqual(['trust'])
+})
+
+it('closes the trail it made, and only flushes one that is shared', async () => {
+  let [closed, flushed] = [0, 0]
+  const written: string[] = []
+  const sink: AuditSink = {
+    write: (events) => {
+      written.push(...events.map(({ type }) => type))
+    },
+    flush: async () => {
+      flushed++
+    },
+    close: async () => {
+      closed++
+    },
+  }
+  const shared = auditTrail({ sinks: sink })
+  const sharing = await createWorkload({ ...(await base()), audit: shared })
+  await sharing.close()
+  await sharing.close()
+  expect([closed, flushed > 0]).toEqual([0, true])
+  expect(written.filter((type) => type === 'workload.closed')).toHaveLength(1)
+  await (await createWorkload({ ...(await base()), audit: sink })).close()
+  expect(closed).toBe(1)
 })

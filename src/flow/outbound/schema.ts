@@ -9,7 +9,11 @@ const callShape = {
     .optional(),
   audience: z.string().min(1).optional(),
   mode: z.enum(['enforce', 'observe'], "give 'enforce' or 'observe'").optional(),
-  timeoutMs: z.number('give milliseconds').positive('give more than zero milliseconds').optional(),
+  timeoutMs: z
+    .number('give milliseconds')
+    .positive('give more than zero milliseconds')
+    .max(2 ** 31 - 1, 'give less than 25 days: no timer waits longer')
+    .optional(),
   maxAnswerBytes: z.int('give a whole number of bytes').min(0).optional(),
   dangerouslyAcceptUnboundAnswers: z.boolean().optional(),
 }

@@ -43,7 +43,13 @@ it('evidence that an authenticator of your own calls bad is refused', async () =
 })
 
 it('an authenticator of your own cannot give the identity of a workload', async () => {
-  for (const id of ['spiffe://acme.test/orders', 'wimse://acme.test/orders', 'SPIFFE:x', 'anonymous']) {
+  for (const id of [
+    'spiffe://acme.test/orders',
+    'wimse://acme.test/orders',
+    'corp://acme.test/orders',
+    'SPIFFE:x',
+    'anonymous',
+  ]) {
     const liar: Authenticator = { name: 'liar', authenticate: () => ({ id }) }
     const wire = await createWire({ policy: anybody, accept: [liar] })
     const message = await wire.capture()

@@ -3,7 +3,7 @@ import { Fields } from '../../../src/core/message.ts'
 import { admit } from '../../../src/flow/admit.ts'
 import type { GuardOptions } from '../../../src/flow/inbound/guard-options.ts'
 import { definePolicy } from '../../../src/policy/define-policy.ts'
-import { createWire, type OnTheWire, type Wire } from '../../refusals/wire.ts'
+import { createWire, type OnTheWire, otherSignature, type Wire, withField } from '../../refusals/wire.ts'
 
 async function seen(options: Partial<GuardOptions>, more: readonly string[]): Promise<Fields> {
   const wire: Wire = await createWire(options)
@@ -88,4 +88,46 @@ it('believes no field that names somebody from a caller who proved nothing', asy
   const admission = await admit(wire.guard, arrival)
   if (admission.kind !== 'admitted') throw admission.error
   expect([...admission.stage.fields.names()]).toEqual(['x-tenant'])
+})
+
+it('shows handlers no field of the proof itself, and believes no cover that nobody has verified', async () => {
+  const own = ['signature', 'signature-input', 'workload-identity-token', 'content-digest', 'accept-envelope']
+  const policy = { decide: () => ({ effect: 'allow' as const }) }
+  const wire = await createWire({ policy, mode: 'observe' })
+  const init = { method: 'POST', body: 'x', headers: { 'txn-token': 't', 'x-tenant': 'acme' } }
+  const sound = await wire.capture(init)
+  const broken = await wire.capture(init)
+  for (const [message, txn] of [
+    [sound, 't'],
+    [withField(broken, 'signature', otherSignature(broken)), undefined],
+  ] as const) {
+    const admission = await admit(wire.guard, {
+      request: { method: message.method, target: message.target, fields: new Fields(message.raw) },
+      mountPath: '',
+      announcesBody: true,
+      readBody: () => message.body,
+    })
+    if (admission.kind !== 'admitted') throw admission.error
+    const { fields } = admission.stage
+    expect([...fields.names()].filter((name) => own.includes(name))).toEqual([])
+    expect([fields.get('txn-token'), fields.get('x-tenant')]).toEqual([txn, 'acme'])
+  }
+})
+
+it('shows handlers the inner type of a sealed body, or none', async () => {
+  for (const type of ['text/inner', '']) {
+    const wire = await createWire()
+    const countersign = { seal: 'always' as const }
+    const typed = type === '' ? {} : { headers: { 'content-type': type } }
+    const message = await wire.capture({ method: 'POST', body: new Uint8Array([1]), countersign, ...typed })
+    const admission = await admit(wire.guard, {
+      request: { method: message.method, target: message.target, fields: new Fields(message.raw) },
+      mountPath: '',
+      announcesBody: true,
+      readBody: () => message.body,
+    })
+    if (admission.kind !== 'admitted') throw admission.error
+    expect(admission.stage.fields.get('content-type')).toBe(type === '' ? undefined : type)
+    expect(admission.stage.fields.has('content-envelope')).toBe(false)
+  }
 })

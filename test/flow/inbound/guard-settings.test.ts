@@ -2,7 +2,8 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { guard } from '../../../src/adapters/express.ts'
 import { isCountersignError } from '../../../src/core/errors.ts'
 import type { GuardOptions } from '../../../src/flow/inbound/guard-options.ts'
-import type { Workload } from '../../../src/flow/workload.ts'
+import { checkGuardOptions, guardSettings } from '../../../src/flow/inbound/guard-settings.ts'
+import { engineOf, type Workload } from '../../../src/flow/workload.ts'
 import { allowAuthenticated } from '../../../src/policy/allow-authenticated.ts'
 import { testDomain } from '../../../src/testing/test-domain.ts'
 
@@ -53,5 +54,22 @@ describe('a guard says what is wrong with its options', () => {
   it('a guard for something that createWorkload did not make is refused', () => {
     expect(() => guard({ ...ledger }, { policy })).toThrow(expect.objectContaining({ code: 'option-invalid' }))
     expect(() => guard({} as Workload, { policy })).toThrow('createWorkload')
+  })
+})
+
+describe('guardSettings', () => {
+  it('takes the mode of the workload where the guard says nothing else', async () => {
+    const domain = await testDomain('acme.test')
+    const engine = engineOf(await domain.workload('ledger', { mode: 'observe' }))
+    expect(guardSettings(engine, checkGuardOptions({ policy })).mode).toBe('observe')
+    expect(guardSettings(engine, checkGuardOptions({ policy, mode: 'enforce' })).mode).toBe('enforce')
+  })
+
+  it('hears what a policy has to report', async () => {
+    const engine = engineOf(await (await testDomain('acme.test')).workload('ledger'))
+    const heard: unknown[] = []
+    const reporting = { decide: policy.decide, bindReport: (report: unknown) => heard.push(report) }
+    guardSettings(engine, checkGuardOptions({ policy: reporting }))
+    expect(heard).toEqual([engine.report])
   })
 })

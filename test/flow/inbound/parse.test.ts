@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
-import { createWire } from '../../refusals/wire.ts'
+import { callIdOf } from '../../../src/flow/call-id.ts'
+import { createWire, fieldAt, withField } from '../../refusals/wire.ts'
 
 it('a method that is not an upper-case token is refused', async () => {
   const wire = await createWire()
@@ -52,4 +53,30 @@ it('a proof of a session that is not open here is refused before the body is rea
   const message = { method: 'POST', target: '/v1', raw, body: new Uint8Array([1]) }
   const outcome = await wire.deliver(message)
   expect(outcome).toMatchObject({ ran: false, code: 'session-unknown', status: 400, bodyWasRead: false, signed: true })
+})
+
+it('takes an upgrade that is covered and listed, by any spelling', async () => {
+  const wire = await createWire({ upgrades: ['WebSocket'] })
+  const message = await wire.capture()
+  // Whether the signature holds is a later question.
+  const input = fieldAt(message, 'signature-input').replace('("@method"', '("upgrade" "@method"')
+  const covered = withField(message, 'signature-input', input)
+  for (const [protocol, code] of [
+    ['websocket', 'proof-invalid'],
+    ['WEBSOCKET', 'proof-invalid'],
+    ['h2c', 'upgrade-refused'],
+    ['websocket, h2c', 'upgrade-refused'],
+  ] as const) {
+    const raw = [...covered.raw, 'upgrade', protocol]
+    expect(await wire.deliver({ ...covered, raw }), protocol).toMatchObject({ ran: false, code })
+  }
+})
+
+it('names a call by its proof from the first', async () => {
+  const wire = await createWire()
+  const message = await wire.capture()
+  const nonce = /nonce="([^"]+)"/.exec(fieldAt(message, 'signature-input'))?.[1]
+  await wire.deliver({ ...message, raw: [...message.raw, 'upgrade', 'h2c'] })
+  const [event] = wire.domain.sink.events.filter(({ side }) => side === 'callee')
+  expect(event).toMatchObject({ code: 'upgrade-refused', callId: callIdOf(nonce) })
 })

@@ -55,3 +55,12 @@ it('gives no body where an announced one is empty', async () => {
   if (admission.kind !== 'admitted') throw admission.error
   expect(admission.stage.bytes).toBeUndefined()
 })
+
+it('hands on the body of a caller who came by another way', async () => {
+  const byKey = { name: 'own-key', authenticate: () => ({ id: 'user:1' }) }
+  const wire = await createWire({ accept: [byKey], policy: { decide: () => ({ effect: 'allow' }) } })
+  const body = new TextEncoder().encode('unsigned')
+  const request = { method: 'POST', target: '/', fields: new Fields([]) }
+  const arrival = { request, mountPath: '', announcesBody: true, readBody: () => body }
+  expect(await admit(wire.guard, arrival)).toMatchObject({ kind: 'admitted', stage: { body } })
+})

@@ -1,5 +1,7 @@
 import { expect, it } from 'vitest'
 import { isCountersignError } from '../../../src/core/errors.ts'
+import { engineOf } from '../../../src/flow/workload.ts'
+import { createFakeClock } from '../../../src/testing/fake-clock.ts'
 import { testDomain } from '../../../src/testing/test-domain.ts'
 import { answerOf } from '../../../src/workload/secure-fetch.ts'
 
@@ -31,4 +33,22 @@ it('tells whether a call was sealed, either way', async () => {
   expect(answerOf(await orders.fetch(url, { method: 'POST', body: 'x', countersign: always })).sealed).toBe(true)
   expect(answerOf(await orders.fetch(url, { countersign: always })).sealed).toBe(true)
   expect(answerOf(await orders.fetch(url)).sealed).toBe(false)
+})
+
+it('repeats no call that was not refused, whatever it learned of the clock', async () => {
+  const domain = await testDomain('acme.test')
+  const ledger = await domain.workload('ledger', { clock: createFakeClock(domain.clock.now() + 25_000) })
+  let ran = 0
+  domain.serve(ledger, 'https://ledger.test', () => {
+    ran++
+    return new Response('ok')
+  })
+  const orders = await domain.workload('orders')
+  const known = engineOf(orders).peers.of(ledger.id)
+  for (const method of ['HEAD', 'GET']) {
+    known.clockOffsetSeconds = -20
+    expect((await orders.fetch(url, { method })).status).toBe(200)
+    expect(known.clockOffsetSeconds).toBe(25)
+  }
+  expect(ran).toBe(2)
 })

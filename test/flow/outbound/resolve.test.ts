@@ -29,6 +29,7 @@ describe('a call is read in the terms of fetch', () => {
       'ftp://ledger.test/x',
       'https://user:pass@ledger.test/x',
       'https://user@ledger.test/x',
+      'https://:pass@ledger.test/x',
       'data:,x',
       '/relative',
     ]) {
@@ -49,6 +50,8 @@ describe('a call is read in the terms of fetch', () => {
       'Workload-Identity-Token',
       'content-digest',
       'content-envelope',
+      'workload-proof-token',
+      'Accept-Envelope',
     ]) {
       await expect(orders.fetch(url, { headers: { [name]: 'x' } })).rejects.toThrow(option('field-reserved'))
     }
@@ -86,6 +89,38 @@ describe('a call is read in the terms of fetch', () => {
       ['PUT', 'text/y', 'request'],
       ['POST', null, 'streamed'],
     ])
+  })
+
+  it('sends the bytes as they were when it was called', async () => {
+    seen.length = 0
+    const body = new Uint8Array([104, 105])
+    const asked = orders.fetch(url, { method: 'POST', body })
+    body.fill(120)
+    await asked
+    expect(seen.map(({ body: text }) => text)).toEqual(['hi'])
+  })
+
+  it('leaves counting to the transport, whichever way the body comes', async () => {
+    const { resolve } = await import('../../../src/flow/outbound/resolve.ts')
+    const destination = { peerAt: () => 'spiffe://acme.test/ledger', baseUrl: undefined }
+    const headers = { 'content-length': '1', 'x-own': '1' }
+    for (const body of ['x', new Blob(['x'])]) {
+      const init = { method: 'POST', body, headers }
+      const { fields } = await resolve(destination, { input: url, init, options: {} })
+      expect([fields.has('content-length'), fields.get('x-own')]).toEqual([false, '1'])
+    }
+  })
+
+  it('returns redirects whatever a Request says by default, and heeds what it says in so many words', async () => {
+    const { resolve } = await import('../../../src/flow/outbound/resolve.ts')
+    const destination = { peerAt: () => 'spiffe://acme.test/ledger', baseUrl: undefined }
+    const redirectOf = async (input: string | Request, init?: RequestInit) =>
+      (await resolve(destination, { input, init, options: {} })).redirect
+    expect(await redirectOf(url)).toBe('manual')
+    expect(await redirectOf(new Request(url))).toBe('manual')
+    expect(await redirectOf(new Request(url, { redirect: 'error' }))).toBe('error')
+    expect(await redirectOf(new Request(url), { redirect: 'follow' })).toBe('follow')
+    expect(await redirectOf(url, { redirect: 'follow' })).toBe('follow')
   })
 
   it('refuses unknown and wrong options by name', async () => {

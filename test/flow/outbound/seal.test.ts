@@ -162,3 +162,33 @@ it('calls at once wait for one discovery, and none goes out plain before it has 
   expect(paths.filter((path) => path.includes('well-known'))).toHaveLength(1)
   expect(bodies.join()).not.toContain('4929')
 })
+
+it('seals to the pinned key before a learned one, and to no learned key whose time is over', async () => {
+  const domain = await testDomain('acme.test')
+  const ledger = await domain.workload('ledger')
+  domain.serve(ledger, 'https://ledger.test', () => new Response('ok'))
+  const { orders, paths } = await tapped(domain)
+  const always = { ...post, countersign: { seal: 'always' as const } }
+  expect((await orders.fetch('https://ledger.test/a', always)).status).toBe(200)
+  expect(paths).toEqual(['/.well-known/countersign', '/a'])
+  const known = engineOf(orders).peers.of(ledger.id)
+  known.sealKey = known.sealKey && { ...known.sealKey, expiresAt: domain.clock.now() }
+  known.discoverAfterMs = Number.NEGATIVE_INFINITY
+  expect((await orders.fetch('https://ledger.test/a', always)).status).toBe(200)
+  expect(paths).toEqual(['/.well-known/countersign', '/a', '/.well-known/countersign', '/a'])
+  const [anchor, sealing] = (await domain.credentials()).keys
+  const stranger = (await domain.credentials()).keys[1]
+  if (anchor === undefined || sealing === undefined || stranger === undefined) throw new Error('no keys')
+  const trust = trustBundle({
+    trust_domains: { 'acme.test': { keys: [publicJwk(anchor)] } },
+    workloads: { 'spiffe://acme.test/pinned': { seal: [publicJwk(sealing)] } },
+  })
+  const credentials = selfIssued({ keys: [anchor, sealing] })
+  domain.serve(await domain.workload('pinned', { trust, credentials }), 'https://pinned.test', () => new Response('ok'))
+  const careful = (await tapped(domain, { trust })).orders
+  engineOf(careful).peers.of('spiffe://acme.test/pinned').sealKey = {
+    jwk: publicJwk(stranger),
+    expiresAt: Number.POSITIVE_INFINITY,
+  }
+  expect((await careful.fetch('https://pinned.test/a', post)).status).toBe(200)
+})

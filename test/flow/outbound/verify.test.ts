@@ -3,11 +3,17 @@ import { utf8 } from '../../../src/core/bytes.ts'
 import { Fields } from '../../../src/core/message.ts'
 import { admit } from '../../../src/flow/admit.ts'
 import { answerHandled } from '../../../src/flow/answer.ts'
+import { call } from '../../../src/flow/call.ts'
 import type { Transport } from '../../../src/flow/engine.ts'
 import { checkGuardOptions, guardSettings } from '../../../src/flow/inbound/guard-settings.ts'
 import { fieldsOf, headersOf } from '../../../src/flow/whatwg.ts'
 import { engineOf } from '../../../src/flow/workload.ts'
 import { allowAuthenticated } from '../../../src/policy/allow-authenticated.ts'
+import { componentOf } from '../../../src/signature/component.ts'
+import { createProof, readProof } from '../../../src/signature/proof.ts'
+import { WIMSE_TAG } from '../../../src/signature/proof-parameters.ts'
+import { signAnswer } from '../../../src/signature/sign-proof.ts'
+import { createFakeClock } from '../../../src/testing/fake-clock.ts'
 import { type TestDomain, testDomain } from '../../../src/testing/test-domain.ts'
 import { answerOf } from '../../../src/workload/secure-fetch.ts'
 
@@ -135,4 +141,103 @@ describe('observing', () => {
     const sealed = { method: 'POST', body: 'x', countersign: { seal: 'always' as const } }
     await expect(orders.fetch(url, sealed)).rejects.toMatchObject({ code: 'answer-unsigned' })
   })
+})
+
+describe('what an answer teaches', () => {
+  /** A caller whose peer's clock is off by so many seconds. */
+  async function skewed(seconds: number) {
+    const domain = await testDomain('acme.test')
+    const ledger = await domain.workload('ledger', { clock: createFakeClock(domain.clock.now() + seconds * 1000) })
+    domain.serve(ledger, 'https://ledger.test', () => new Response('ok'))
+    const orders = await domain.workload('orders')
+    await orders.fetch(url)
+    return engineOf(orders).peers.of(ledger.id).clockOffsetSeconds
+  }
+
+  it('is a clock that is off by more than half the tolerance, either way', async () => {
+    expect([await skewed(0), await skewed(15), await skewed(-15)]).toEqual([0, 0, 0])
+    expect([await skewed(16), await skewed(-16), await skewed(400)]).toEqual([16, -16, 400])
+  })
+
+  it('is forgotten once the clock is right again', async () => {
+    const { orders, ledger } = await between((domain) => (to, init) => domain.deliver(new Request(to, init)))
+    const known = engineOf(orders).peers.of(ledger.id)
+    known.clockOffsetSeconds = 20
+    await orders.fetch(url)
+    expect(known.clockOffsetSeconds).toBe(0)
+  })
+
+  it('is not that sealing is asked for, but by a 415 of that kind', async () => {
+    const kind = 'urn:countersign:problem:encryption-required'
+    const type = 'application/problem+json'
+    for (const [status, contentType, body, asks] of [
+      [415, type, { type: kind }, true],
+      [400, type, { type: kind }, false],
+      [415, type, { type: 'urn:countersign:problem:malformed' }, false],
+      [415, 'application/json', { type: kind }, false],
+    ] as const) {
+      const { domain, orders, ledger } = await between((domain) => (to, init) => domain.deliver(new Request(to, init)))
+      const headers = { 'content-type': contentType }
+      domain.serve(ledger, 'https://ledger.test', () => new Response(JSON.stringify(body), { status, headers }))
+      await orders.fetch(url)
+      expect(engineOf(orders).peers.of(ledger.id).demandsSeal, `${status} ${body.type}`).toBe(asks)
+    }
+  })
+
+  it('is nothing where the answer does not hold', async () => {
+    const { orders, ledger } = await between(changed((answer) => new Response('ko', answer)))
+    await expect(orders.fetch(url)).rejects.toMatchObject({ code: 'answer-invalid' })
+    expect(engineOf(orders).peers.of(ledger.id).sealKey).toBeUndefined()
+  })
+})
+
+it('observes as the call says, whatever its workload does', async () => {
+  const { orders } = await between(() => async () => new Response('legacy'))
+  const observing = await orders.fetch(url, { countersign: { mode: 'observe' } })
+  expect(await observing.text()).toBe('legacy')
+  const lenient = await between(() => async () => new Response('legacy'), 'observe')
+  const strict = lenient.orders.fetch(url, { countersign: { mode: 'enforce' } })
+  await expect(strict).rejects.toMatchObject({ code: 'answer-unsigned' })
+})
+
+it('passes on what fails for another reason than the answer', async () => {
+  const { orders, ledger } = await between((domain) => (to, init) => domain.deliver(new Request(to, init)), 'observe')
+  const broken = new TypeError('the verifier has a bug')
+  const tokens = { verify: () => Promise.reject(broken) }
+  const wanted = { input: url, init: undefined, defaults: {} }
+  const destination = { peerAt: () => ledger.id, baseUrl: undefined }
+  await expect(call({ ...engineOf(orders), tokens }, destination, wanted)).rejects.toBe(broken)
+})
+
+it('takes an answer bound to no more than the draft demands only where a call says so', async () => {
+  const domain = await testDomain('acme.test')
+  const ledger = await domain.workload('ledger')
+  const orders = await domain.workload('orders', {
+    peers: { 'https://ledger.test': ledger.id },
+    // A server of another make.
+    async transport(to, init) {
+      const { pathname } = new URL(to)
+      const request = { method: init.method ?? '', target: pathname, fields: fieldsOf(new Headers(init.headers)) }
+      const whole = readProof(request.fields, 'request')
+      if (whole === undefined) throw new Error('no proof')
+      const { label, parameters, signature, member } = whole
+      const components = ['@method', '@request-target'].map(componentOf)
+      const requestProof = createProof({ label, parameters, signature, member, components })
+      const { token, signingKey } = await engineOf(ledger).credentials.current()
+      const response = { status: 204, fields: new Fields(['workload-identity-token', token]) }
+      const created = Math.floor(domain.clock.now() / 1000)
+      const said = { created, expires: created + 60, nonce: 'n', tag: WIMSE_TAG, signResponse: false }
+      const { fields } = await signAnswer({
+        response,
+        request,
+        requestProof,
+        parameters: { ...said, requestNonce: parameters.nonce },
+        signingKey,
+      })
+      return new Response(null, { status: 204, headers: headersOf(response.fields.with(fields)) })
+    },
+  })
+  await expect(orders.fetch(url)).rejects.toMatchObject({ code: 'answer-unbound' })
+  const countersign = { dangerouslyAcceptUnboundAnswers: true }
+  expect((await orders.fetch(url, { countersign })).status).toBe(204)
 })
