@@ -104,6 +104,8 @@ it('answers for a handler whose answer is endless, too long or none', async () =
   const orders = await domain.workload('orders')
   const ask = async () => (await orders.fetch('https://ledger.test/')).status
   expect([await ask(), cancelled]).toEqual([501, 1])
+  handler = () => new Response('data: whole\n\n', { headers: { 'content-type': 'text/event-stream' } })
+  expect(await ask()).toBe(501)
   handler = () => new Response(body())
   expect([await ask(), cancelled]).toEqual([501, 2])
   const told = vi.spyOn(console, 'error').mockImplementation(() => undefined)

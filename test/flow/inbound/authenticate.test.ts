@@ -100,3 +100,12 @@ it('lets the first way decide whose evidence is present, by names in any case', 
   expect(await wire.deliver(probe('b'))).toMatchObject({ ran: false, code: 'policy-denied' })
   expect(await wire.deliver(probe('c'))).toMatchObject({ ran: false, code: 'proof-missing' })
 })
+
+it('believes no authenticator of your own whose callers have no name', async () => {
+  for (const id of ['', undefined, 5, null, { toString: () => 'user:1' }]) {
+    // What an authenticator in JavaScript may give.
+    const careless: Authenticator = { name: 'careless', authenticate: () => ({ id: id as string }) }
+    const wire = await createWire({ policy: { decide: () => ({ effect: 'allow' }) }, accept: [careless] })
+    expect(await wire.deliver(await wire.capture())).toMatchObject({ ran: false, code: 'proof-invalid' })
+  }
+})

@@ -52,3 +52,10 @@ it('repeats no call that was not refused, whatever it learned of the clock', asy
   }
   expect(ran).toBe(2)
 })
+
+it('repeats a HEAD that was refused for its clock, though nobody can say why it was', async () => {
+  const domain = await testDomain('acme.test')
+  domain.serve(await domain.workload('ledger'), 'https://ledger.test', () => new Response('ok'))
+  const late = await domain.workload('late', { clock: createFakeClock(domain.clock.now() - 200_000) })
+  expect((await late.fetch(url, { method: 'HEAD' })).status).toBe(200)
+})

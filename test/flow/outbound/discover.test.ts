@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { engineOf, type Workload } from '../../../src/flow/workload.ts'
+import { platform } from '../../../src/platform/node.ts'
 import { type TestDomain, testDomain } from '../../../src/testing/test-domain.ts'
 import { answerOf } from '../../../src/workload/secure-fetch.ts'
 
@@ -63,6 +64,20 @@ describe('what a peer says of itself', () => {
     const client = orders.client({ peer: ledger.id, baseUrl: LEDGER })
     expect(await isSealed(client('/entries', post))).toBe(false)
     expect(engineOf(orders).peers.of(ledger.id).demandsSeal).toBe(false)
+  })
+
+  it('is not asked again at once where it says that there is nothing to say', async () => {
+    for (const [status, isSoon] of [
+      [200, false],
+      [404, false],
+      [403, true],
+      [503, true],
+    ] as const) {
+      const { client, orders, ledger } = await told(() => new Response('{}', { status }))
+      await client('entries', post)
+      const waits = engineOf(orders).peers.of(ledger.id).discoverAfterMs - platform.monotonicMs()
+      expect(waits < 5_001, String(status)).toBe(isSoon)
+    }
   })
 
   it('is asked again a while after a failure', async () => {

@@ -192,3 +192,12 @@ it('seals to the pinned key before a learned one, and to no learned key whose ti
   }
   expect((await careful.fetch('https://pinned.test/a', post)).status).toBe(200)
 })
+
+it('leaves bodies plain that do not leave the machine, where nobody asks', async () => {
+  const domain = await testDomain('acme.test')
+  domain.serve(await domain.workload('ledger'), 'http://localhost:8080', () => new Response('ok'))
+  const { orders, paths } = await tapped(domain)
+  expect(answerOf(await orders.fetch('http://localhost:8080/a', post)).sealed).toBe(false)
+  expect(answerOf(await orders.fetch('http://localhost:8080/a')).sealed).toBe(false)
+  expect(paths).toEqual(['/.well-known/countersign', '/a', '/a'])
+})
