@@ -111,3 +111,10 @@ it('tells a handler whether its body came sealed', async () => {
     expect(admission).toMatchObject({ kind: 'admitted', call: { sealed: seal === 'always' } })
   }
 })
+
+it('signs no answer to a body that nobody has proven', async () => {
+  const wire = await createWire({ mode: 'observe', policy: { decide: () => ({ effect: 'allow' }) } })
+  const message = await wire.capture({ method: 'POST', body: 'abc' })
+  const outcome = await wire.deliver({ ...message, body: utf8('abd') })
+  expect(outcome).toMatchObject({ ran: true, code: 'digest-mismatch', signed: false, events: 1 })
+})

@@ -134,3 +134,22 @@ it('a refusal for another reason than the clock is not repeated', async () => {
     expect(sent).toBe(1)
   }
 })
+
+it('a client follows within the origin it was given, though no directory knows it, and to others of its peer', async () => {
+  const domain = await testDomain('acme.test')
+  const ledger = await domain.workload('ledger')
+  let location = '/there'
+  const handler = (request: Request) =>
+    request.url.endsWith('/there')
+      ? new Response('arrived')
+      : new Response(null, { status: 302, headers: { location } })
+  for (const origin of ['https://a.test', 'https://b.test', 'https://c.test']) domain.serve(ledger, origin, handler)
+  const orders = await domain.workload('orders', { peers: { 'https://b.test': ledger.id } })
+  const client = orders.client({ peer: ledger.id, baseUrl: 'https://a.test' })
+  const follow = async () => (await client('/here', { redirect: 'follow' })).url
+  expect(await follow()).toBe('https://a.test/there')
+  location = 'https://b.test/there'
+  expect(await follow()).toBe('https://b.test/there')
+  location = 'https://c.test/there'
+  await expect(follow()).rejects.toMatchObject({ code: 'redirect-refused' })
+})

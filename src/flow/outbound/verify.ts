@@ -66,7 +66,8 @@ function learn(engine: Engine, call: Received, proven: { proof: Proof; token: Ve
   const offset = offsetOf(engine, call, proven.proof.parameters.created)
   known.clockOffsetSeconds = Math.abs(offset) > engine.toleranceSeconds / 2 ? offset : 0
   const { sealKey, expiresAt } = proven.token
-  if (sealKey !== undefined) known.sealKey = { jwk: sealKey, expiresAt }
+  // An answer that was held back on its way does not bring an older key back.
+  if (sealKey !== undefined && expiresAt >= (known.sealKey?.expiresAt ?? 0)) known.sealKey = { jwk: sealKey, expiresAt }
   const { answer } = call
   const isProblem =
     answer.status === 415 && readProblemKind(answer.fields.get('content-type'), answer.body) === 'encryption-required'

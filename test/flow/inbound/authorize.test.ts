@@ -192,3 +192,20 @@ it('holds sealing while observing, whatever a policy makes of it', async () => {
     expect(await wire.deliver(await wire.capture())).toMatchObject({ ran: false, code: 'encryption-required' })
   }
 })
+
+it('seals no answer for who asks and has no key to open it', async () => {
+  const wire = await createWire()
+  const { keys } = await wire.domain.credentials()
+  const credentials = selfIssued({ keys: keys.filter(({ use }) => use !== 'enc') })
+  const mute = engineOf(await wire.domain.workload('mute', { credentials }))
+  const { peers, transport, credentials: full } = engineOf(wire.orders)
+  const claims: typeof full = {
+    current: () => mute.credentials.current(),
+    sealKeys: () => full.sealKeys(),
+    health: () => [],
+    close: () => undefined,
+  }
+  const engine = { ...mute, peers, transport, credentials: claims }
+  const message = await wire.capture({ countersign: { seal: 'always' } }, '/v1', engine)
+  expect(await wire.deliver(message)).toMatchObject({ ran: true, status: 200, code: undefined })
+})

@@ -59,3 +59,19 @@ it('repeats a HEAD that was refused for its clock, though nobody can say why it 
   const late = await domain.workload('late', { clock: createFakeClock(domain.clock.now() - 200_000) })
   expect((await late.fetch(url, { method: 'HEAD' })).status).toBe(200)
 })
+
+it('repeats no call that was refused for another reason than its clock', async () => {
+  const domain = await testDomain('acme.test')
+  domain.serve(await domain.workload('ledger'), 'https://ledger.test', () => new Response('ok'))
+  let sent = 0
+  const orders = await domain.workload('orders', {
+    // Delivers everything twice: the second answer says that the proof was used before.
+    async transport(to, init) {
+      sent++
+      await domain.deliver(new Request(to, init))
+      return domain.deliver(new Request(to, init))
+    },
+  })
+  expect((await orders.fetch(url)).status).toBe(400)
+  expect(sent).toBe(1)
+})

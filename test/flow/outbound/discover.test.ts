@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { engineOf, type Workload } from '../../../src/flow/workload.ts'
 import { platform } from '../../../src/platform/node.ts'
 import { type TestDomain, testDomain } from '../../../src/testing/test-domain.ts'
@@ -77,6 +77,33 @@ describe('what a peer says of itself', () => {
       await client('entries', post)
       const waits = engineOf(orders).peers.of(ledger.id).discoverAfterMs - platform.monotonicMs()
       expect(waits < 5_001, String(status)).toBe(isSoon)
+    }
+  })
+
+  it('is waited for five seconds and no longer', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    try {
+      const domain = await testDomain('acme.test')
+      domain.serve(await domain.workload('ledger'), LEDGER, () => new Response('ok'))
+      let hang: () => void = () => undefined
+      const hanging = new Promise<void>((resolve) => {
+        hang = resolve
+      })
+      const orders = await domain.workload('orders', {
+        transport(url, init) {
+          if (!url.includes('well-known')) return domain.deliver(new Request(url, init))
+          hang()
+          return new Promise((_resolve, reject) =>
+            init.signal?.addEventListener('abort', () => reject(new Error('cut'))),
+          )
+        },
+      })
+      const asked = orders.fetch(`${LEDGER}/a`, post)
+      await hanging
+      await vi.advanceTimersByTimeAsync(5_000)
+      expect((await asked).status).toBe(200)
+    } finally {
+      vi.useRealTimers()
     }
   })
 
