@@ -1,11 +1,13 @@
 import { ServerResponse, STATUS_CODES, validateHeaderValue } from 'node:http'
 import { isUint8Array } from 'node:util/types'
 import { type Bytes, concat, utf8 } from '../core/bytes.ts'
+import { CountersignError } from '../core/errors.ts'
 import type { MaybePromise } from '../core/maybe-promise.ts'
 import { Fields } from '../core/message.ts'
 import type { HttpAnswer } from '../flow/http-answer.ts'
 import { type Doors, deliver, FRAMING, isBodiless } from './node-send.ts'
 import { onSocketClose } from './node-socket-close.ts'
+import { watchSources } from './node-sources.ts'
 
 /** What a handler answered, or that it was more than may be kept. */
 export type Captured = HttpAnswer | { readonly tooLarge: true }
@@ -74,6 +76,11 @@ class HeldAnswer {
       end: held(end, (given) => this.#end(argumentsOf(given))),
     })
     this.#unwatch = onSocketClose(res.req.socket, () => this.#gone())
+    const stopSources = watchSources(res)
+    // Now that other bytes have left, and before anybody who came later takes this for an end of its own.
+    res.once('finish', () => {
+      if (this.#phase === 'cut') stopSources(new CountersignError('answer-unsignable', { detail: { step: 'cut-off' } }))
+    })
   }
 
   /** As Node's, but that the head stays here: from now on it counts as sent. */

@@ -1,4 +1,4 @@
-import { createServer, request as httpRequest } from 'node:http'
+import { createServer } from 'node:http'
 import { connect } from 'node:net'
 import compression from 'compression'
 import express from 'express'
@@ -9,8 +9,10 @@ import { guard } from '../../src/adapters/express.ts'
 import type { Workload } from '../../src/flow/workload.ts'
 import { allowAuthenticated } from '../../src/policy/allow-authenticated.ts'
 import { definePolicy } from '../../src/policy/define-policy.ts'
-import { calleeEvents, type SocketDomain, socketDomain } from '../journeys/domain.ts'
+import { type SocketDomain, socketDomain } from '../journeys/domain.ts'
 import { listen, type Service } from '../journeys/servers.ts'
+import { EventLog } from './event-log.ts'
+import { latch, Wire } from './sockets.ts'
 
 const policy = allowAuthenticated()
 const json = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"a":1}' }
@@ -18,9 +20,11 @@ const json = { method: 'POST', headers: { 'content-type': 'application/json' }, 
 describe('an Express app behind a guard', () => {
   let world: SocketDomain
   let service: Service | undefined
+  let written: EventLog
 
   beforeEach(async () => {
-    world = await socketDomain()
+    written = new EventLog()
+    world = await socketDomain({ audit: written })
   })
   afterEach(async () => {
     await service?.close()
@@ -133,7 +137,12 @@ describe('an Express app behind a guard', () => {
 
   it('writes one event for a caller who leaves while its body is read', async () => {
     let ran = false
+    const reading = latch()
     const { orders } = await start((app) => {
+      app.use((req, _res, next) => {
+        req.on('newListener', (name) => name === 'readable' && reading.open())
+        next()
+      })
       app.use(guard(world.ledger, { policy }))
       app.post('/entries', (_req, res) => {
         ran = true
@@ -152,17 +161,16 @@ describe('an Express app behind a guard', () => {
       .catch(() => undefined)
     const init = sent[0]?.init ?? {}
     const headers = Object.fromEntries(new Headers(init.headers))
-    await new Promise<void>((resolve) => {
-      const req = httpRequest(`${service?.origin}/entries`, {
-        method: 'POST',
-        headers: { ...headers, 'content-length': '1000' },
-      })
-      req.on('error', () => resolve())
-      req.write('x'.repeat(10), () => setTimeout(() => req.destroy(), 20))
-    })
-    for (let i = 0; i < 200 && (await calleeEvents(world)).length === 0; i++)
-      await new Promise((resolve) => setTimeout(resolve, 5))
-    expect(await calleeEvents(world)).toMatchObject([{ code: 'transport-failed', effect: 'deny' }])
+    const port = Number(new URL(service?.origin ?? '').port)
+    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+    const wire = new Wire(port).send(
+      `POST /entries HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n${lines.join('')}\r\n${'x'.repeat(10)}`,
+    )
+    await reading.promise
+    wire.socket.destroy()
+    await written.until(1)
+    await world.ledger.audit.flush()
+    expect(written.calls).toMatchObject([{ code: 'transport-failed', effect: 'deny' }])
     expect(ran).toBe(false)
     expect(orders.health().ok).toBe(true)
   })

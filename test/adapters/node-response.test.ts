@@ -319,27 +319,52 @@ describe('an answer that cannot be kept as a whole', () => {
     expect(await new Wire(port).send(LAST).closed()).toContain('200 OK')
   })
 
-  it('ends whatever is piped into it', async () => {
-    const ended = latch<unknown>()
-    const { port } = await capturing((req, res) => {
-      const endless = new Readable({ read: (size) => endless.push(Buffer.alloc(size)) })
-      if (req.url === '/last') endless.pipe(res).once('close', () => ended.open(endless.readableFlowing))
-      else pipeline(endless, res).catch((error) => ended.open(error.code))
-    })
-    const wire = new Wire(port)
-    await wire.send(LAST).closed()
-    expect(await ended.promise).toBe(false)
-  })
+  const feeds: [string, (source: AsyncGenerator<Buffer>, res: ServerResponse) => Promise<unknown> | undefined][] = [
+    ['a pipe', (source, res) => void Readable.from(source).pipe(res)],
+    ['a pipeline from a stream', (source, res) => pipeline(Readable.from(source), res)],
+    ['a pipeline from a generator', (source, res) => pipeline(source, res)],
+  ]
+  it.each(feeds.flatMap(([name, feed]) => [asItIs, later].map((finish) => ({ name, feed, finish }))))(
+    'stops $name without an end, after it has answered',
+    async ({ name, feed, finish }) => {
+      const stopped = latch()
+      const outcome = latch<unknown>()
+      async function* endless(): AsyncGenerator<Buffer> {
+        try {
+          for (;;) yield Buffer.alloc(300)
+        } finally {
+          stopped.open()
+        }
+      }
+      const listener: RequestListener = (req, res) => {
+        if (req.url === '/last') res.end('next')
+        else (feed(endless(), res) ?? Promise.resolve()).then(outcome.open, (error) => outcome.open(error.code))
+      }
+      const { port, told } = await capturing(listener, { finish })
+      const wire = new Wire(port).send(GET)
+      await wire.until(/large>/)
+      await stopped.promise
+      expect(await outcome.promise).toBe(name === 'a pipe' ? undefined : 'answer-unsignable')
+      // The connection that the answer went over is still there.
+      expect(await wire.send(LAST).closed()).toMatch(/<too large>[\s\S]*200 OK[\s\S]*next/)
+      expect(told[0]).toEqual({ tooLarge: true })
+    },
+  )
 
-  it('destroys what is sent into it by a pipeline', async () => {
-    const ended = latch<boolean>()
+  it('leaves a source that somebody else reads to them', async () => {
+    const rest = latch<number>()
     const { port } = await capturing((_req, res) => {
-      const endless = new Readable({ read: (size) => endless.push(Buffer.alloc(size)) })
-      endless.once('close', () => ended.open(endless.destroyed))
-      pipeline(endless, res).catch(() => undefined)
+      const source = Readable.from(Array.from({ length: 20 }, () => Buffer.alloc(300)))
+      let size = 0
+      source.pipe(res)
+      source.on('data', (chunk) => {
+        size += chunk.length
+      })
+      source.on('end', () => rest.open(size))
+      res.once('close', () => source.resume())
     })
     await new Wire(port).send(LAST).closed()
-    expect(await ended.promise).toBe(true)
+    expect(await rest.promise).toBe(6000)
   })
 
   it.each([asItIs, later])('an answer that is an endless stream of events is cut off at its head', async (finish) => {
@@ -361,7 +386,7 @@ describe('an answer that cannot be kept as a whole', () => {
     const text = await new Wire(port).send(LAST).closed()
     expect(text).toContain('501 Not Implemented')
     expect(text).not.toContain('data')
-    expect(await closed.promise).toEqual([true, false, false, true])
+    expect(await closed.promise).toEqual([true, false, 'error', false, true])
     expect(told).toEqual([{ tooLarge: true }])
   })
 
