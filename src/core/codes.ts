@@ -56,6 +56,7 @@ export const codes = Object.freeze({
   'field-not-covered': malformed('A header field that must be proven is not covered by the signature.'),
   'body-unannounced': malformed('A body came with a request whose signature covers none.'),
   'body-too-large': malformed('The body is larger than the limit.', 413),
+  'session-malformed': malformed('The offer of a session is not well formed.'),
   'upgrade-refused': malformed('The connection may not be upgraded.'),
   'encryption-required': entry('malformed', 415, 'This route takes sealed bodies only.', {
     problem: 'encryption-required',
@@ -81,6 +82,9 @@ export const codes = Object.freeze({
 
   // The caller is known and may not.
   'policy-denied': entry('forbidden', 403, 'The policy does not allow this call.'),
+
+  // The caller is known and asks for too much.
+  'session-limited': entry('limited', 429, 'This caller opens more sessions than it may.', { retryable: true }),
 
   // One code for every cause.
   unopened: entry('unopened', 400, 'The sealed bytes could not be opened.'),

@@ -1,11 +1,12 @@
 import { isCountersignError } from '../core/errors.ts'
-import type { Jwk } from '../crypto/primitives.ts'
+import type { Jwk, MacKey } from '../crypto/primitives.ts'
 import { hpkeKey } from './hpke-recipient.ts'
 import { checkUse, publicPoint, symmetricBytes } from './jwk.ts'
 import { kekRecipient } from './kek.ts'
 import { isBytes, keyInvalid, optionInvalid } from './misuse.ts'
 import type { RecipientType, Unwrapper } from './recipient-type.ts'
 import { type Recipient, standFor } from './recipients.ts'
+import { sessionKey } from './session-key.ts'
 
 /** A key that opens: 32 bytes or a JWK of type `oct` for a symmetric one, else a private P-256 or X25519 JWK. */
 export type KeyringKey = Uint8Array | Jwk
@@ -121,5 +122,13 @@ export function createKeyring(options: KeyringOptions): Keyring {
   const kids = Object.freeze([...opening.values()].map(({ kid }) => kid))
   const keyring = standFor(Object.freeze({ kid: primary, kids }), sealing)
   openings.set(keyring, opening)
+  return keyring
+}
+
+/** The keyring of one direction of a session: it seals and opens by that key, and by no other. */
+export function sessionKeyring(id: string, key: MacKey): Keyring {
+  const made = sessionKey(id, key)
+  const keyring = standFor(Object.freeze({ kid: id, kids: Object.freeze([id]) }), made)
+  openings.set(keyring, new Map([[nameOf(made.type.id, id), made]]))
   return keyring
 }

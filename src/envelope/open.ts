@@ -24,7 +24,7 @@ async function unwrapDataKey(header: Header, keyring: Keyring): Promise<MacKey> 
   for (const { known } of header.recipients) {
     const unwrapper = known && unwrapperOf(keyring, known.type, known.kid)
     if (known === undefined || unwrapper === undefined) continue
-    const raw = await unwrapper.unwrap(known.body)
+    const raw = await (unwrapper.derive === undefined ? unwrapper.unwrap(known.body) : unwrapper.derive(header.salt))
     // Condition: a data key that does not unwrap is refused without a second attempt.
     if (raw === undefined) throw unopened('unwrap-failed', known.kid)
     const dataKey = await primitives.macKey(raw)

@@ -1,4 +1,5 @@
 import { type Bytes, concat, fromUtf8, utf8 } from '../core/bytes.ts'
+import type { MaybePromise } from '../core/maybe-promise.ts'
 import type { Entropy } from './entropy.ts'
 import { keyInvalid } from './misuse.ts'
 
@@ -11,12 +12,14 @@ export interface RecipientType {
 /** How long a data key is once it is wrapped: 32 bytes and a tag. */
 const WRAPPED_BYTES = 48
 
+/** The key of a session: nothing is wrapped, the data key follows from the salt. */
+export const SESSION: RecipientType = Object.freeze({ id: 0x03, bodyBytes: 0 })
 export const KEK: RecipientType = Object.freeze({ id: 0x01, bodyBytes: 24 + WRAPPED_BYTES })
 export const HPKE_P256: RecipientType = Object.freeze({ id: 0x10, bodyBytes: 65 + WRAPPED_BYTES })
 export const HPKE_X25519: RecipientType = Object.freeze({ id: 0x11, bodyBytes: 32 + WRAPPED_BYTES })
 
 const types: ReadonlyMap<number, RecipientType> = new Map(
-  [KEK, HPKE_P256, HPKE_X25519].map((type) => [type.id, type] as const),
+  [KEK, SESSION, HPKE_P256, HPKE_X25519].map((type) => [type.id, type] as const),
 )
 
 /** The type a header names, or undefined for one that this version passes over. */
@@ -26,18 +29,20 @@ export function recipientTypeOf(id: number): RecipientType | undefined {
 
 /** Wraps data keys for one recipient. */
 export interface Wrapper {
+  /** Where both sides share a key: the data key of a salt. Then nothing is wrapped, and there is no other recipient. */
+  readonly derive?: (salt: Uint8Array) => MaybePromise<Bytes>
   readonly type: RecipientType
   readonly kid: string
   /** The key id after its length, as it begins the recipient's body. */
   readonly kidField: Bytes
   /** What stands in the recipient's body after the key id. */
-  wrap(dataKey: Uint8Array, entropy: Entropy): Promise<Bytes>
+  wrap(dataKey: Uint8Array, entropy: Entropy): MaybePromise<Bytes>
 }
 
 /** Wraps data keys for one recipient and takes them out again. */
 export interface Unwrapper extends Wrapper {
   /** The data key, or undefined where it does not unwrap, for whatever reason. */
-  unwrap(body: Uint8Array): Promise<Bytes | undefined>
+  unwrap(body: Uint8Array): MaybePromise<Bytes | undefined>
 }
 
 /** A key id after its length. */

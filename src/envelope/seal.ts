@@ -27,6 +27,10 @@ function wrappersOf(to: Recipient | readonly Recipient[]): Wrapper[] {
   const names = new Set(wrappers.map(({ type, kid }) => `${type.id} ${kid}`))
   // Condition: sealing to two recipients of one type and key id is refused.
   if (names.size !== wrappers.length) throw optionInvalid('to', 'give each recipient once')
+  // Condition: sealing by the key of a session to anybody else besides is refused.
+  if (wrappers.length > 1 && wrappers.some(({ derive }) => derive !== undefined)) {
+    throw optionInvalid('to', 'a session seals to its other end alone')
+  }
   return wrappers
 }
 
@@ -47,11 +51,11 @@ export async function sealWith(entropy: Entropy, plaintext: Uint8Array, options:
   // Condition: sealing under a context that has no encoding is refused.
   if (context === undefined) throw optionInvalid('context', 'give well-formed texts of at most 65,535 bytes')
   const suite = CHUNKED
-  const raw = entropy.dataKey()
+  const salt = entropy.salt()
+  const raw = (await wrappers[0]?.derive?.(salt)) ?? entropy.dataKey()
   const recipients = await wrapAll(wrappers, raw, entropy)
   const dataKey = await primitives.macKey(raw)
   raw.fill(0)
-  const salt = entropy.salt()
   const { key, baseNonce, commitment } = await contentKeys(dataKey, { suite, salt, context })
   const head = encodeHeader({ suite, recipients, salt, commitment })
   const mac = await headerMac(dataKey, head)

@@ -3,7 +3,7 @@ import { CountersignError, isCountersignError } from '../core/errors.ts'
 import { randomUuid } from '../core/random.ts'
 import { anonymous } from '../identity/peer.ts'
 import type { Call } from './call-context.ts'
-import type { Admission, Answered } from './inbound/admission.ts'
+import type { Admission, Answered, OwnAnswer } from './inbound/admission.ts'
 import { authenticate } from './inbound/authenticate.ts'
 import { authorize } from './inbound/authorize.ts'
 import { claim } from './inbound/claim.ts'
@@ -32,7 +32,7 @@ export async function admit(guard: GuardSettings, arrival: Arrival): Promise<Adm
       reached = stage
     })
     const own = await ownRoute(guard, claimed)
-    if (own !== undefined) return answered({ arrival, stage: claimed, response: own })
+    if (own !== undefined) return answered({ arrival, stage: claimed, own })
     const authorized = await authorize(guard, claimed)
     reached = authorized
     const body = await lenientRead(guard, authorized)
@@ -59,10 +59,10 @@ export async function admit(guard: GuardSettings, arrival: Arrival): Promise<Adm
   }
 }
 
-function answered(given: { arrival: Arrival; stage: Claimed; response: Answered['response'] }): Answered {
-  const { arrival, stage, response } = given
+function answered(given: { arrival: Arrival; stage: Claimed; own: OwnAnswer }): Answered {
+  const { arrival, stage, own } = given
   const { callId, startedAt } = stage
-  return { kind: 'answered', arrival, stage, callId, startedAt, response, error: undefined }
+  return { kind: 'answered', arrival, stage, callId, startedAt, ...own, error: undefined }
 }
 
 /** Authenticates and claims; where the guard only observes, what fails is written down and the caller stays anonymous. */
@@ -74,11 +74,14 @@ async function prove(guard: GuardSettings, parsed: Parsed, mark: (stage: Reached
     await guard.engine.credentials.current()
     return await claim(guard, authenticated)
   } catch (cause) {
-    if (guard.mode !== 'observe' || !isCountersignError(cause)) throw cause
+    // Condition: while observing, too, a session that is not open here is refused: the caller makes its call again.
+    const isLenient = guard.mode === 'observe' && isCountersignError(cause) && cause.code !== 'session-unknown'
+    if (!isLenient) throw cause
     const unproven: Authenticated = {
       ...parsed,
       peer: anonymous,
       token: undefined,
+      session: undefined,
       observed: parsed.observed ?? cause.code,
     }
     mark(unproven)
@@ -103,7 +106,7 @@ async function lenientRead(guard: GuardSettings, call: Authorized): Promise<Read
     if (!isLenient) throw cause
     const observed = call.observed ?? cause.code
     // Whose body it is, nobody has proven.
-    return { ...call, peer: anonymous, token: undefined, sealAnswer: false, observed, bytes }
+    return { ...call, peer: anonymous, token: undefined, session: undefined, sealAnswer: false, observed, bytes }
   }
 }
 

@@ -3,21 +3,23 @@ import { CountersignError, isCountersignError } from '../core/errors.ts'
 import { Fields, type HttpRequest } from '../core/message.ts'
 import { randomNonce } from '../core/random.ts'
 import { answerContext } from '../envelope/http-context.ts'
-import { recipient } from '../envelope/recipients.ts'
+import { type Recipient, recipient } from '../envelope/recipients.ts'
 import { seal } from '../envelope/seal.ts'
 import { contentDigest } from '../signature/content-digest.ts'
-import type { Proof } from '../signature/proof.ts'
-import { WIMSE_TAG } from '../signature/proof-parameters.ts'
-import { signAnswer } from '../signature/sign-proof.ts'
+import { type Proof, proofBase } from '../signature/proof.ts'
+import { callNameOf, type ProofParameters, SESSION_TAG, WIMSE_TAG } from '../signature/proof-parameters.ts'
+import { type ProofKey, signAnswer } from '../signature/sign-proof.ts'
 import { sealedFields } from './envelope-field.ts'
 import type { HttpAnswer } from './http-answer.ts'
-import type { Answered } from './inbound/admission.ts'
+import type { Answered, Opening } from './inbound/admission.ts'
 import type { GuardSettings } from './inbound/guard-settings.ts'
 import { withPrefix } from './inbound/parse.ts'
 import type { Opened, Reached } from './inbound/stages.ts'
+import { sessionKeyringOf } from './keyring-of.ts'
 import { problemOf } from './problem.ts'
 import { salvageProof } from './salvage-proof.ts'
 import { sealKeyOf } from './seal-key.ts'
+import type { OpenSession } from './sessions.ts'
 import { recordCallee } from './trail.ts'
 
 const LIFETIME_SECONDS = 60
@@ -51,9 +53,9 @@ export async function answerHandled(guard: GuardSettings, stage: Opened, handled
 
 /** Signs what the guard answers itself: always as in proof 1, for strangers only within their ration. */
 export async function answerSelf(guard: GuardSettings, answered: Answered): Promise<HttpAnswer> {
-  const { stage, error, arrival, callId, startedAt, response } = answered
+  const { stage, error, arrival, callId, startedAt, response, opening } = answered
   const isProven = stage?.token !== undefined
-  const answer = isProven ? await signOrBare(guard, stage, response) : await signUnproven(guard, answered)
+  const answer = isProven ? await signOrBare(guard, stage, response, opening) : await signUnproven(guard, answered)
   const effect = error === undefined ? 'allow' : 'deny'
   recordCallee(guard, { stage, answer, error, effect, arrival, callId, startedAt })
   return answer
@@ -68,9 +70,14 @@ async function signUnproven(guard: GuardSettings, { arrival, stage, response }: 
 }
 
 /** Without anything to sign with there is still an answer: the bare refusal, which no caller of ours takes for one. */
-async function signOrBare(guard: GuardSettings, stage: Reached, problem: HttpAnswer): Promise<HttpAnswer> {
+async function signOrBare(
+  guard: GuardSettings,
+  stage: Reached,
+  problem: HttpAnswer,
+  opening?: Opening,
+): Promise<HttpAnswer> {
   try {
-    return await signIfAsked(guard, stage, problem)
+    return await signIfAsked(guard, stage, problem, opening)
   } catch {
     return unsigned(problem)
   }
@@ -99,9 +106,7 @@ async function sealIfDue(guard: GuardSettings, stage: Opened, given: HttpAnswer)
   if (!stage.sealAnswer || stage.proof === undefined || plain === undefined) return given
   // Condition: an answer with a content coding is not sealed but refused.
   if (given.fields.has('content-encoding')) throw unsignable('content-encoding')
-  const key = sealKeyOf(guard.engine, stage.peer.id, stage.token)
-  // Condition: an answer that has to be sealed and cannot be does not leave.
-  if (key === undefined) throw unsignable('seal-key')
+  const to = opener(guard, stage)
   const contentType = given.fields.get('content-type') ?? ''
   const context = answerContext({
     method: stage.request.method,
@@ -109,18 +114,34 @@ async function sealIfDue(guard: GuardSettings, stage: Opened, given: HttpAnswer)
     sender: guard.engine.id,
     receiver: stage.peer.id,
     contentType,
-    callName: stage.proof.parameters.nonce,
+    callName: callNameOf(stage.proof.parameters),
     status: given.status,
   })
-  const body = await seal(plain, { to: recipient(key), context })
+  const body = await seal(plain, { to, context })
   return { status: given.status, fields: given.fields.with(sealedFields(contentType)), body }
 }
 
-async function signIfAsked(guard: GuardSettings, stage: Reached, given: HttpAnswer): Promise<HttpAnswer> {
-  const { proof, request } = stage
+/** Who opens the answer: the other end of the session, else whoever holds the caller's seal key. */
+function opener(guard: GuardSettings, { session, peer, token }: Opened): Recipient {
+  if (session !== undefined) return sessionKeyringOf(session.id, session.keys.serverSeal)
+  const key = sealKeyOf(guard.engine, peer.id, token)
+  // Condition: an answer that has to be sealed and cannot be does not leave.
+  if (key === undefined) throw unsignable('seal-key')
+  return recipient(key)
+}
+
+async function signIfAsked(
+  guard: GuardSettings,
+  stage: Reached,
+  given: HttpAnswer,
+  opening?: Opening,
+): Promise<HttpAnswer> {
+  const { proof, request, session } = stage
   // Condition: an answer is not signed for a proof that nobody has verified, whoever else was believed.
   if (proof === undefined || stage.token === undefined) return unsigned(given)
-  return sign(guard, { proof, request, given })
+  const { answer, answerProof } = await sign(guard, { proof, request, given, session })
+  await opening?.({ requestBase: proofBase(proof, request), answerBase: proofBase(answerProof, answer, request) })
+  return answer
 }
 
 interface Strange {
@@ -133,7 +154,7 @@ interface Strange {
 async function signForStranger(guard: GuardSettings, { proof, request, given, address }: Strange): Promise<HttpAnswer> {
   if (!proof.parameters.signResponse || !guard.engine.unproven.take(address ?? '')) return unsigned(given)
   try {
-    return await sign(guard, { proof, request, given })
+    return (await sign(guard, { proof, request, given, session: undefined })).answer
   } catch {
     // What the stranger wants covered is not there: there is nothing to bind an answer to.
     return unsigned(given)
@@ -150,34 +171,51 @@ function bodyOf(request: HttpRequest, { status, body }: HttpAnswer): HttpAnswer[
   return isBodyless ? undefined : body
 }
 
-async function sign(
-  guard: GuardSettings,
-  what: { readonly proof: Proof; readonly request: HttpRequest; readonly given: HttpAnswer },
-): Promise<HttpAnswer> {
-  const { engine } = guard
-  const { proof, request, given } = what
+interface ToSign {
+  readonly proof: Proof
+  readonly request: HttpRequest
+  readonly given: HttpAnswer
+  /** Whose server key signs; without one the key of our token does. */
+  readonly session: OpenSession | undefined
+}
+
+async function sign(guard: GuardSettings, what: ToSign): Promise<{ answer: HttpAnswer; answerProof: Proof }> {
+  const { proof, request, given, session } = what
   const body = bodyOf(request, given)
-  const credential = await engine.credentials.current()
-  const created = nowSeconds(engine.clock)
+  const { token, key } = await signer(guard, session)
   const sealedEnvelope = given.fields.get('content-envelope')
   const raw = [...given.fields.filter((name) => !OWN_FIELDS.has(name)).raw]
-  raw.push('Cache-Control', 'no-store, no-transform', 'Workload-Identity-Token', credential.token)
+  raw.push('Cache-Control', 'no-store, no-transform')
+  if (token !== undefined) raw.push('Workload-Identity-Token', token)
   if (sealedEnvelope !== undefined) raw.push('Content-Envelope', sealedEnvelope)
   if (body !== undefined) raw.push('Content-Digest', await contentDigest(body))
   const response = { status: given.status, fields: new Fields(raw) }
-  const { fields } = await signAnswer({
-    response,
-    request,
-    requestProof: proof,
-    parameters: {
-      created,
-      expires: created + LIFETIME_SECONDS,
-      nonce: randomNonce(),
-      tag: WIMSE_TAG,
-      signResponse: false,
-      requestNonce: proof.parameters.nonce,
-    },
-    signingKey: credential.signingKey,
-  })
-  return { status: given.status, fields: response.fields.with(fields), body }
+  const parameters = parametersOf(guard, proof, session)
+  const signed = await signAnswer({ response, request, requestProof: proof, parameters, ...key })
+  return {
+    answer: { status: given.status, fields: response.fields.with(signed.fields), body },
+    answerProof: signed.proof,
+  }
+}
+
+async function signer(
+  { engine }: GuardSettings,
+  session: OpenSession | undefined,
+): Promise<{ token?: string; key: ProofKey }> {
+  if (session !== undefined) return { key: { macKey: session.keys.serverMac } }
+  const { token, signingKey } = await engine.credentials.current()
+  return { token, key: { signingKey } }
+}
+
+function parametersOf({ engine }: GuardSettings, proof: Proof, session: OpenSession | undefined): ProofParameters {
+  const created = nowSeconds(engine.clock)
+  const shared = {
+    created,
+    expires: created + LIFETIME_SECONDS,
+    signResponse: false,
+    requestNonce: proof.parameters.nonce,
+  }
+  return session === undefined
+    ? { ...shared, nonce: randomNonce(), tag: WIMSE_TAG }
+    : { ...shared, nonce: '', tag: SESSION_TAG, keyid: session.id }
 }

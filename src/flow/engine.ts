@@ -1,4 +1,5 @@
 import type { BoundTrail } from '../audit/trail.ts'
+import type { Bytes } from '../core/bytes.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Report } from '../core/notice.ts'
 import type { ReplayStore } from '../replay/store.ts'
@@ -7,12 +8,52 @@ import type { CredentialHolder } from '../token/wallet.ts'
 import type { TrustHolder } from '../trust/holder.ts'
 import type { PeerMemory } from './peer-memory.ts'
 import type { Ration } from './ration.ts'
+import type { Sessions } from './sessions.ts'
 
 /** Whether what is not proven is refused, or passed on and written down. */
 export type Mode = 'enforce' | 'observe'
 
-/** Delivers one HTTP exchange: `fetch`, or something with its shape. */
-export type Transport = (url: string, init: RequestInit) => Promise<Response>
+/** One request as `Transport.exchange` is given it: all of it is signed, and has to travel as it is. */
+export interface ExchangeRequest {
+  /** Where it goes, such as `https://ledger.example:8443`. */
+  readonly origin: string
+  /** Path and query as they stand in the request line. */
+  readonly target: string
+  readonly method: string
+  /** The header as a flat list: name, value, name, value … */
+  readonly fields: readonly string[]
+  readonly body: Bytes | undefined
+  /** Ends the exchange in every phase; the promise then rejects with its reason. */
+  readonly signal: AbortSignal | undefined
+  /** The largest body that may be read. */
+  readonly maxBytes: number
+}
+
+/** One answer as `Transport.exchange` gives it: the final one, not decoded, without its trailers. */
+export interface ExchangeAnswer {
+  readonly status: number
+  /** The header as a flat list, in order, repeated fields (such as `set-cookie`) kept apart. */
+  readonly fields: readonly string[]
+  /** The whole body, empty where there is none, in a buffer of its own. */
+  readonly body: Bytes | 'too-large'
+}
+
+/**
+ * Delivers one HTTP exchange: `fetch`, or something with its shape. A transport that also has `exchange` is asked
+ * through it alone: that spares the objects of fetch, which cost more than the exchange itself. It proves nothing; the
+ * engine verifies every answer.
+ *
+ * @example
+ * const transport: Transport = (url, init) => fetch(url, { ...init, keepalive: true })
+ */
+export interface Transport {
+  (url: string, init: RequestInit): Promise<Response>
+  /**
+   * Sends the request once and reads the whole answer. It follows no redirect, does not send again what may have
+   * arrived, stops reading as soon as the body is larger than `maxBytes`, and rejects where the answer is cut short.
+   */
+  readonly exchange?: (request: ExchangeRequest) => Promise<ExchangeAnswer>
+}
 
 /** Finds the workload behind a URL: what a call's answer is then held to. */
 export type PeerLookup = (url: URL) => string | undefined
@@ -36,6 +77,8 @@ export interface Engine {
   readonly transport: Transport
   readonly peers: PeerMemory
   readonly unproven: Ration
+  /** Undefined where sessions are off. */
+  readonly sessions: Sessions | undefined
   /** Throws `workload-closed` after `close()`. */
   assertOpen(): void
 }

@@ -1,5 +1,6 @@
 import { CountersignError } from '../core/errors.ts'
-import { createKeyring, type Keyring } from '../envelope/keyring.ts'
+import type { MacKey } from '../crypto/primitives.ts'
+import { createKeyring, type Keyring, sessionKeyring } from '../envelope/keyring.ts'
 import type { SealKey } from '../token/wallet.ts'
 
 const rings = new WeakMap<readonly SealKey[], Keyring>()
@@ -16,5 +17,16 @@ export function keyringOf(keys: readonly SealKey[]): Keyring {
     keys: Object.fromEntries(keys.map(({ kid, jwk }) => [kid, jwk])),
   })
   rings.set(keys, ring)
+  return ring
+}
+
+const directions = new WeakMap<MacKey, Keyring>()
+
+/** The keyring of one direction of a session: made once for its key. */
+export function sessionKeyringOf(id: string, key: MacKey): Keyring {
+  const known = directions.get(key)
+  if (known !== undefined) return known
+  const ring = sessionKeyring(id, key)
+  directions.set(key, ring)
   return ring
 }

@@ -1,4 +1,5 @@
 import type { Jwk } from '../crypto/primitives.ts'
+import { createLine, type Line } from './line.ts'
 
 /** What verified answers of a peer have taught this process. */
 export interface Known {
@@ -12,14 +13,20 @@ export interface Known {
   discoverAfterMs: number
   /** The discovery that is under way: whoever needs to know waits for the same one. */
   discovering: Promise<void> | undefined
+  /** By base URL: a session belongs to one. */
+  readonly lines: Map<string, Line>
 }
 
 /** One entry a peer, for peers this process calls: bounded by who is in its directory. */
 export interface PeerMemory {
   of(peer: string): Known
+  /** Everything that is known of any peer. */
+  all(): Iterable<Known>
 }
 
 const MAX_PEERS = 10_000
+/** A peer answers at a few origins; beyond this many the oldest line is forgotten, which costs a handshake. */
+const MAX_LINES = 64
 
 /** Remembers peers; beyond the bound the oldest that never asked for sealing is forgotten first. */
 export function createPeerMemory(): PeerMemory {
@@ -35,10 +42,12 @@ export function createPeerMemory(): PeerMemory {
         demandsSeal: false,
         discoverAfterMs: Number.NEGATIVE_INFINITY,
         discovering: undefined,
+        lines: new Map(),
       }
       known.set(peer, fresh)
       return fresh
     },
+    all: () => known.values(),
   }
 }
 
@@ -48,4 +57,15 @@ function forgetOne(known: Map<string, Known>): void {
     known.delete(peer)
     return
   }
+}
+
+/** The line to one base URL of a peer. */
+export function lineTo({ lines }: Known, baseUrl: string): Line {
+  const found = lines.get(baseUrl)
+  if (found !== undefined) return found
+  const oldest = lines.keys().next()
+  if (lines.size >= MAX_LINES && !oldest.done) lines.delete(oldest.value)
+  const fresh = createLine()
+  lines.set(baseUrl, fresh)
+  return fresh
 }

@@ -5,6 +5,8 @@ import { Fields } from '../core/message.ts'
 /** The media type of refusals (RFC 9457). */
 export const PROBLEM_TYPE = 'application/problem+json'
 
+/** What is limited here is counted by the minute. */
+const RETRY_AFTER = '60'
 const PREFIX = 'urn:countersign:problem:'
 
 const titles: Readonly<Record<string, string>> = Object.freeze({
@@ -25,7 +27,8 @@ export function problemOf(code: Code, callId: string): { status: number; fields:
   const kind = problemKind(code)
   const { status } = codeEntry(code)
   const document = { type: PREFIX + kind, title: titles[kind], status, instance: `urn:uuid:${callId}` }
-  return { status, fields: new Fields(['Content-Type', PROBLEM_TYPE]), body: utf8(JSON.stringify(document)) }
+  const fields = new Fields(['Content-Type', PROBLEM_TYPE, ...(status === 429 ? ['Retry-After', RETRY_AFTER] : [])])
+  return { status, fields, body: utf8(JSON.stringify(document)) }
 }
 
 /** The problem kind of a verified answer, where it is one of ours. */

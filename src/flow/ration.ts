@@ -1,27 +1,33 @@
-/** How often something may be done for each address within a second. */
+/** How often something may be done for each address or identity within a span of time. */
 export interface Ration {
-  take(address: string): boolean
+  take(name: string): boolean
 }
 
-const MAX_ADDRESSES = 10_000
+export interface RationOptions {
+  readonly count: number
+  readonly perMs: number
+  readonly monotonicMs: () => number
+}
+
+const MAX_NAMES = 10_000
 
 /**
- * Counts per address and second, in bounded memory: signing for strangers costs more than asking for it, so it is
- * rationed. When too many addresses ask at once, all of them share what one would get.
+ * Counts per name and span, in bounded memory: what costs more than asking for it is rationed. When too many names ask
+ * at once, all of them share what one would get.
  */
-export function createRation(options: { perSecond: number; monotonicMs: () => number }): Ration {
-  let second = -1
+export function createRation(options: RationOptions): Ration {
+  let span = -1
   const taken = new Map<string, number>()
   return {
-    take(address: string): boolean {
-      const now = Math.floor(options.monotonicMs() / 1000)
-      if (now !== second) {
-        second = now
+    take(name: string): boolean {
+      const now = Math.floor(options.monotonicMs() / options.perMs)
+      if (now !== span) {
+        span = now
         taken.clear()
       }
-      const key = taken.size < MAX_ADDRESSES || taken.has(address) ? address : '*'
+      const key = taken.size < MAX_NAMES || taken.has(name) ? name : '*'
       const count = taken.get(key) ?? 0
-      if (count >= options.perSecond) return false
+      if (count >= options.count) return false
       taken.set(key, count + 1)
       return true
     },

@@ -5,6 +5,7 @@ import { CountersignError } from '../core/errors.ts'
 import type { Engine } from './engine.ts'
 import type { ClientOptions } from './outbound/call-options.ts'
 import type { SecureInit } from './outbound/resolve.ts'
+import type { SessionMatcher } from './sessions.ts'
 
 /**
  * A `fetch` whose calls are identified, signed, sealed where asked, and whose answers were verified. It resolves only
@@ -22,6 +23,14 @@ export interface Workload extends AsyncDisposable {
   client(options: ClientOptions): SecureFetch
   /** Whether calls would work now, and the codes of what is wrong if not. */
   health(): { ok: boolean; problems: Code[] }
+  /**
+   * Ends sessions at once, at both ends: those that others have opened here, and those this workload has opened. A peer
+   * whose session has ended calls with a signature, and is judged anew by its token. Gives the number of sessions.
+   *
+   * @example
+   * ledger.endSessions(({ peer }) => peer === 'spiffe://acme.internal/orders')
+   */
+  endSessions(matches: SessionMatcher): number
   /** Stops watching files, flushes the audit trail, and refuses calls from then on. Twice is once. */
   close(): Promise<void>
 }

@@ -1,14 +1,24 @@
 import { type Clock, nowSeconds } from '../core/clock.ts'
 import { CountersignError, isCountersignError } from '../core/errors.ts'
 import type { HttpRequest } from '../core/message.ts'
+import type { MacKey } from '../crypto/primitives.ts'
 import type { Peer } from '../identity/peer.ts'
-import { checkFreshness, checkRequestCoverage, type Proof, proofBase, verifyProof } from '../signature/proof.ts'
+import {
+  checkFreshness,
+  checkRequestCoverage,
+  type Proof,
+  proofBase,
+  verifyMac,
+  verifyProof,
+} from '../signature/proof.ts'
 import type { TokenVerifier, VerifiedToken } from '../token/verify-wit.ts'
 import type { Trust } from '../trust/trust.ts'
 import type { Authenticator } from './authenticator.ts'
 
 /** The proofs of a workload that a guard may accept. */
-export type WorkloadProofName = 'signature'
+export type WorkloadProofName = 'session' | 'signature'
+
+const NAMES: readonly string[] = ['session', 'signature']
 
 const PROOFS = Symbol('countersign.workload-proof')
 
@@ -19,28 +29,35 @@ export interface WorkloadProofAuthenticator extends Authenticator {
 
 /**
  * Accepts calls of workloads that prove who they are: a workload identity token with an HTTP message signature by the
- * key in it. It proves sender, method, target, body, the covered fields, freshness and that the call is meant for this
- * workload. It does not prove that the caller may make the call: that is the policy's.
+ * key in it, or the keys of a session that was opened by such a call. It proves sender, method, target, body, the
+ * covered fields, freshness and that the call is meant for this workload. It does not prove that the caller may make the
+ * call: that is the policy's.
  *
- * @param proofs the proofs to accept; all that this version has by default
+ * @param proofs the proofs to accept; all by default. `'signature'` alone offers no sessions.
+ * @throws `option-invalid` for an unknown proof, and for sessions without the signatures that open them
  * @example
  * app.use(guard(ledger, { policy, accept: [workloadProof()] }))
  * @see draft-ietf-wimse-http-signature §3
  */
 export function workloadProof(...proofs: WorkloadProofName[]): Authenticator {
-  const accepted: readonly string[] = proofs.length === 0 ? ['signature'] : proofs
-  const unknown = accepted.find((proof) => proof !== 'signature')
-  if (unknown !== undefined) {
-    throw new CountersignError('option-invalid', {
-      detail: { option: 'workloadProof', fix: "the proof this version accepts is 'signature'" },
-    })
+  const accepted: readonly WorkloadProofName[] = proofs.length === 0 ? ['session', 'signature'] : [...proofs]
+  const isKnown = accepted.every((proof) => NAMES.includes(proof))
+  // Condition: a guard that would accept sessions and not the signatures that open them is refused.
+  if (!isKnown || !accepted.includes('signature')) {
+    const fix = "list 'signature', or 'session' and 'signature': sessions are opened by signatures"
+    throw new CountersignError('option-invalid', { detail: { option: 'workloadProof', fix } })
   }
   const authenticator: WorkloadProofAuthenticator = {
     name: 'workload',
-    [PROOFS]: ['signature'],
+    [PROOFS]: Object.freeze(accepted),
     authenticate: () => undefined,
   }
   return Object.freeze(authenticator)
+}
+
+/** Whether this way to authenticate takes the proofs of sessions. */
+export function acceptsSessions(authenticator: Authenticator): boolean {
+  return isWorkloadProof(authenticator) && authenticator[PROOFS].includes('session')
 }
 
 /** Tells whether the engine serves this authenticator itself. */
@@ -79,7 +96,25 @@ export async function proveWorkload(
   } catch (cause) {
     throw withKeyId(cause, token.keyId)
   }
-  return { peer: peerOf(token), token }
+  return { peer: peerOf(token, 'signature'), token }
+}
+
+/** Verifies the MAC of a session over the headers: who opened the session, has sent this. */
+export async function proveSession(
+  context: Omit<ProofContext, 'tokens' | 'trust'>,
+  message: { readonly request: HttpRequest; readonly proof: Proof },
+  session: { readonly key: MacKey; readonly token: VerifiedToken },
+): Promise<ProvenWorkload> {
+  const { request, proof } = message
+  const { key, token } = session
+  try {
+    checkFreshness(proof.parameters, { now: nowSeconds(context.clock), toleranceSeconds: context.toleranceSeconds })
+    checkRequestCoverage(proof, request)
+    await verifyMac(proof, proofBase(proof, request), key)
+  } catch (cause) {
+    throw withKeyId(cause, token.keyId)
+  }
+  return { peer: peerOf(token, 'session'), token }
 }
 
 /** Whose key vouched for the token is known by now: the trail is told. */
@@ -88,11 +123,11 @@ function withKeyId(cause: unknown, keyId: string): unknown {
   return new CountersignError(cause.code, { cause, detail: { ...cause.detail, keyId } })
 }
 
-/** The peer a verified token names, once its key has proven itself by a signature. */
-export function peerOf(token: VerifiedToken): Peer {
+/** The peer a verified token names, once its key, or a session that its key opened, has proven itself. */
+export function peerOf(token: VerifiedToken, authenticatedBy: WorkloadProofName): Peer {
   return Object.freeze({
     id: token.id.id,
-    authenticatedBy: 'signature',
+    authenticatedBy,
     trustDomain: token.id.trustDomain,
     scopes: [],
     claims: token.claims,

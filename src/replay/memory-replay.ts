@@ -16,6 +16,7 @@ const FURTHEST_MS = 24 * 60 * 60 * 1000
 
 /** A store of used proofs in the memory of this process. */
 export interface MemoryReplay extends ReplayStore {
+  readonly shared: false
   claim(name: string, expiresAt: number): 'fresh' | 'seen'
   /** Live claims now, and those that expired within the last 16 seconds or so. */
   readonly size: number
@@ -52,6 +53,7 @@ export interface MemoryReplay extends ReplayStore {
 export function memoryReplay(options: MemoryReplayOptions = {}): MemoryReplay {
   const store = new Claims(checkOptions(memoryReplaySchema, options, 'memoryReplay'))
   return Object.freeze({
+    shared: false as const,
     claim: (name: string, expiresAt: number) => store.claim(name, expiresAt),
     get size() {
       return store.size

@@ -24,6 +24,11 @@ import type { MaybePromise } from '../core/maybe-promise.ts'
  */
 export interface ReplayStore {
   /**
+   * Whether other processes see the same claims; default true. Then calls under a session are claimed here, too, instead
+   * of in the memory of the session alone.
+   */
+  readonly shared?: boolean
+  /**
    * Claims a name until a moment.
    *
    * @param name printable ASCII: whose name it is, a space, and a name that is unique to them

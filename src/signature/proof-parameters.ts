@@ -6,15 +6,22 @@ import type { BareItem, Params } from './structured-fields/value.ts'
 /** The tag by which a workload's signature is found among others (draft-ietf-wimse-http-signature §3). */
 export const WIMSE_TAG = 'wimse-workload-to-workload'
 
+/** The tag of a proof by the keys of a session. */
+export const SESSION_TAG = 'countersign-session'
+
 const MAX_NONCE_LENGTH = 128
+const SESSION_ID = /^[A-Za-z0-9_-]{22}$/
+const COUNTER = /^[1-9][0-9]{0,15}$/
 
 /** What a proof says of itself. Times are epoch seconds. */
 export interface ProofParameters {
   readonly created: number
   readonly expires: number
-  /** Names the call: never used twice. */
+  /** Names the call: never used twice. Under a session its counter, and nothing in an answer. */
   readonly nonce: string
   readonly tag: string
+  /** The session, where its keys prove the message; a proof under a token names none. */
+  readonly keyid?: string | undefined
   /** Whom a request is for. */
   readonly audience?: string | undefined
   /** Whether a request asks for a signed answer. */
@@ -29,20 +36,55 @@ function incomplete(step: string): CountersignError {
 
 /** Reads the parameters of a proof; others than these are signed like them, and ignored. */
 export function readParameters(params: Params, kind: MessageKind): ProofParameters {
-  // Condition: a proof with "keyid" or "alg" is refused: the token names key and algorithm.
-  if (params.has('keyid') || params.has('alg')) throw incomplete(params.has('alg') ? 'alg' : 'keyid')
+  const isSession = params.get('tag') === SESSION_TAG
+  // Condition: a proof with "alg" is refused: the token or the session names the algorithm.
+  if (params.has('alg')) throw incomplete('alg')
+  // Condition: a proof under a token with "keyid" is refused: the token names the key.
+  if (!isSession && params.has('keyid')) throw incomplete('keyid')
   const audience = textOf(params, 'wimse-aud')
   // Condition: a proof of a request that names no audience is refused.
   if (kind === 'request' && audience === undefined) throw incomplete('wimse-aud')
   return {
     created: integerOf(params, 'created'),
     expires: integerOf(params, 'expires'),
-    nonce: nonceOf(params),
-    tag: WIMSE_TAG,
+    nonce: isSession ? counterOf(params, kind) : nonceOf(params),
+    tag: isSession ? SESSION_TAG : WIMSE_TAG,
+    keyid: isSession ? sessionOf(params) : undefined,
     audience,
     signResponse: flagOf(params, 'wimse-sign-response'),
     requestNonce: textOf(params, 'wimse-req-nonce'),
   }
+}
+
+/** The name of the call a request's proof belongs to: under a session its id and the counter, else the nonce. */
+export function callNameOf({ keyid, nonce }: ProofParameters): string {
+  return keyid === undefined ? nonce : `${keyid}.${nonce}`
+}
+
+/** The session and the counter that a call's name is made of, if it is. */
+export function readCallName(name: string): { readonly id: string; readonly counter: number } | undefined {
+  const at = name.length > 23 && name[22] === '.' ? 22 : -1
+  const [id, counter] = at === -1 ? ['', ''] : [name.slice(0, at), name.slice(at + 1)]
+  return SESSION_ID.test(id) && isCounter(counter) ? { id, counter: Number(counter) } : undefined
+}
+
+function isCounter(text: string): boolean {
+  return COUNTER.test(text) && Number.isSafeInteger(Number(text))
+}
+
+function sessionOf(params: Params): string {
+  const keyid = textOf(params, 'keyid')
+  // Condition: a proof of a session that does not name it by 128 bits in base64url is refused.
+  if (keyid === undefined || !SESSION_ID.test(keyid)) throw incomplete('keyid')
+  return keyid
+}
+
+function counterOf(params: Params, kind: MessageKind): string {
+  if (kind === 'answer') return ''
+  const counter = textOf(params, 'nonce')
+  // Condition: a proof of a session whose nonce is not a decimal counter from 1, below 2^53, is refused.
+  if (counter === undefined || !isCounter(counter)) throw incomplete('nonce')
+  return counter
 }
 
 function integerOf(params: Params, name: string): number {
@@ -75,13 +117,14 @@ function flagOf(params: Params, name: string): boolean {
 
 /** Writes parameters as they are signed: always in this order. */
 export function serializeParameters(parameters: ProofParameters): string {
-  const { created, expires, nonce, tag, audience, signResponse, requestNonce } = parameters
+  const { created, expires, nonce, tag, keyid, audience, signResponse, requestNonce } = parameters
   const params: [string, BareItem][] = [
     ['created', created],
     ['expires', expires],
-    ['nonce', nonce],
-    ['tag', tag],
   ]
+  if (nonce !== '') params.push(['nonce', nonce])
+  if (keyid !== undefined) params.push(['keyid', keyid])
+  params.push(['tag', tag])
   if (audience !== undefined) params.push(['wimse-aud', audience])
   if (signResponse) params.push(['wimse-sign-response', true])
   if (requestNonce !== undefined) params.push(['wimse-req-nonce', requestNonce])

@@ -1,13 +1,13 @@
 import { primitives } from '#crypto'
-import type { Bytes } from '../core/bytes.ts'
+import { type Bytes, equalBytes } from '../core/bytes.ts'
 import { CountersignError } from '../core/errors.ts'
 import type { MaybePromise } from '../core/maybe-promise.ts'
 import type { Fields, HttpRequest, HttpResponse } from '../core/message.ts'
-import type { VerifyingKey } from '../crypto/primitives.ts'
+import type { MacKey, VerifyingKey } from '../crypto/primitives.ts'
 import { baseBytes, signatureBase } from './base.ts'
 import { type Component, componentOf, inputOf, type MessageKind, ofRequest, readComponents } from './component.ts'
 import { demandedIn } from './coverage.ts'
-import { type ProofParameters, readParameters, WIMSE_TAG } from './proof-parameters.ts'
+import { type ProofParameters, readParameters, SESSION_TAG, WIMSE_TAG } from './proof-parameters.ts'
 import { readSignatureFields, type SignatureEntry } from './signature-fields.ts'
 import { serializeParams } from './structured-fields/serialize.ts'
 
@@ -21,7 +21,7 @@ const METHOD = componentOf('@method')
 const TARGET = componentOf('@request-target')
 const TOKEN = componentOf('workload-identity-token')
 const OF_REQUEST = [METHOD, TARGET] as const
-const OF_ANSWER = [STATUS, ofRequest(METHOD), ofRequest(TARGET), TOKEN] as const
+const OF_ANSWER = [STATUS, ofRequest(METHOD), ofRequest(TARGET)] as const
 
 /** What a proof consists of. */
 export interface ProofParts {
@@ -33,7 +33,10 @@ export interface ProofParts {
   readonly member: string
 }
 
-/** A workload's signature on a message (draft-ietf-wimse-http-signature §3). What it says holds once it is verified. */
+/**
+ * What a workload proves a message by: the signature of its token's key (draft-ietf-wimse-http-signature §3), or the MAC
+ * of a session. What it says holds once it is verified.
+ */
 export interface Proof extends ProofParts {
   /** Whether the whole value of a field is covered; of the request's field, for an answer that names it `req`. */
   covers(field: string, from?: 'req'): boolean
@@ -81,17 +84,23 @@ export function createProof(parts: ProofParts): Proof {
   return new SignatureProof(parts)
 }
 
-/**
- * Finds the one signature with the tag of workloads and reads it; undefined where a message has none. It proves
- * nothing yet.
- */
+/** Whether a proof is one by the keys of a session. */
+export function isSessionProof({ parameters }: Pick<Proof, 'parameters'>): boolean {
+  return parameters.keyid !== undefined
+}
+
+/** Finds the one proof of a workload and reads it; undefined where a message has none. It proves nothing yet. */
 export function readProof(fields: Fields, kind: MessageKind): Proof | undefined {
-  const ours = readSignatureFields(fields).filter(({ input }) => input.params.get('tag') === WIMSE_TAG)
+  const ours = readSignatureFields(fields).filter(({ input }) => isOurs(input.params.get('tag')))
   const [entry] = ours
   if (entry === undefined) return undefined
   // Condition: a message with two signatures of workloads is refused.
   if (ours.length > 1) throw new CountersignError('proof-ambiguous', { detail: { step: 'tag' } })
   return proofOf(entry, kind)
+}
+
+function isOurs(tag: unknown): boolean {
+  return tag === WIMSE_TAG || tag === SESSION_TAG
 }
 
 function proofOf({ label, input, signature }: SignatureEntry, kind: MessageKind): Proof {
@@ -131,7 +140,8 @@ export function checkFreshness(
 
 /** Checks that a proof covers what the draft and this library demand of a request. */
 export function checkRequestCoverage(proof: Proof, request: HttpRequest): void {
-  const missing = firstMissing(proof, [...OF_REQUEST, TOKEN, ...demandedIn(request.fields).map(componentOf)])
+  const token = isSessionProof(proof) ? [] : [TOKEN]
+  const missing = firstMissing(proof, [...OF_REQUEST, ...token, ...demandedIn(request.fields).map(componentOf)])
   // Condition: a request of which something that must be proven is not covered as a whole is refused.
   if (missing !== undefined) throw new CountersignError('field-not-covered', { detail: { step: missing.name } })
 }
@@ -146,12 +156,14 @@ export interface AnswerBinding {
 /** Checks that a proof covers what an answer has to prove, and that it belongs to this request and no other. */
 export function checkAnswerCoverage(proof: Proof, response: HttpResponse, binding: AnswerBinding): void {
   const { requestProof, acceptUnbound = false } = binding
-  const demanded = [...OF_ANSWER, ...demandedIn(response.fields).map(componentOf)]
+  const token = isSessionProof(proof) ? [] : [TOKEN]
+  const demanded = [...OF_ANSWER, ...token, ...demandedIn(response.fields).map(componentOf)]
   // Condition: an answer of which something that must be proven is not covered as a whole is refused.
   throwUnbound(firstMissing(proof, demanded))
   // Condition: an answer to the nonce of another request is refused.
   if (proof.parameters.requestNonce !== requestProof.parameters.nonce) throw unbound('wimse-req-nonce')
-  if (acceptUnbound) return
+  // Under a session nobody else has the key, and a counter names one request: method and target are for the reader.
+  if (isSessionProof(proof) || acceptUnbound) return
   // Condition: an answer that does not cover all that its request covered is refused.
   throwUnbound(firstMissing(proof, requestProof.components.map(ofRequest)))
   // Condition: an answer that does not cover the parameters of the request's signature is refused.
@@ -175,7 +187,18 @@ export function proofBase(proof: Proof, message: HttpRequest | HttpResponse, req
   return baseBytes(signatureBase(proof.components, proof.member, { message, request }))
 }
 
-/** Verifies a proof over its base. */
+/** Verifies the proof of a session over its base. */
+export function verifyMac(proof: Proof, base: Bytes, key: MacKey): MaybePromise<void> {
+  const mac = primitives.mac(key, base)
+  return mac instanceof Promise ? mac.then((value) => assertSame(value, proof)) : assertSame(mac, proof)
+}
+
+function assertSame(mac: Bytes, { signature }: Proof): void {
+  // Condition: a proof whose MAC does not hold under the key of its session and direction is refused.
+  if (!equalBytes(mac, signature)) throw new CountersignError('proof-invalid', { detail: { step: 'mac' } })
+}
+
+/** Verifies a proof by the key of a token over its base. */
 export function verifyProof(proof: Proof, base: Bytes, key: VerifyingKey): MaybePromise<void> {
   const holds = primitives.verify(key, base, proof.signature)
   return holds instanceof Promise ? holds.then(assertHolds) : assertHolds(holds)

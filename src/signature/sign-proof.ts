@@ -4,7 +4,7 @@ import type { Bytes } from '../core/bytes.ts'
 import { CountersignError, isCountersignError } from '../core/errors.ts'
 import type { MaybePromise } from '../core/maybe-promise.ts'
 import type { HttpRequest, HttpResponse } from '../core/message.ts'
-import type { SigningKey } from '../crypto/primitives.ts'
+import type { MacKey, SigningKey } from '../crypto/primitives.ts'
 import { type BaseSource, baseBytes, signatureBase } from './base.ts'
 import { type Component, componentOf, inputOf, type MessageKind, ofRequest } from './component.ts'
 import { answerCoverage, requestCoverage } from './coverage.ts'
@@ -13,7 +13,9 @@ import { type ProofParameters, serializeParameters } from './proof-parameters.ts
 import { MAX_FIELD_LENGTH } from './signature-fields.ts'
 import { serializeKey } from './structured-fields/serialize.ts'
 
+/** A label means nothing to a verifier: these are for who reads the wire. */
 const LABEL = 'wimse'
+const SESSION_LABEL = 'session'
 const METHOD = componentOf('@method')
 const TARGET = componentOf('@request-target')
 const OF_ANSWER = [componentOf('@status'), ofRequest(METHOD), ofRequest(TARGET)] as const
@@ -24,20 +26,22 @@ export interface SignedProof {
   readonly proof: Proof
 }
 
-interface HowToSign {
+/** The key of a token, or the key of a session for this direction. */
+export type ProofKey =
+  | { readonly signingKey: SigningKey; readonly macKey?: never }
+  | { readonly macKey: MacKey; readonly signingKey?: never }
+
+type HowToSign = ProofKey & {
   readonly parameters: ProofParameters
-  readonly signingKey: SigningKey
-  /** Means nothing; default `wimse`. */
+  /** Means nothing; default `wimse`, under a session `session`. */
   readonly label?: string
 }
 
 /** A request to sign, complete but for the two fields. */
-export interface RequestToSign extends HowToSign {
-  readonly request: HttpRequest
-}
+export type RequestToSign = HowToSign & { readonly request: HttpRequest }
 
 /** An answer to sign, complete but for the two fields, with the request it belongs to. */
-export interface AnswerToSign extends HowToSign {
+export type AnswerToSign = HowToSign & {
   readonly response: HttpResponse
   readonly request: HttpRequest
   readonly requestProof: Proof
@@ -58,13 +62,17 @@ export function signRequest(given: RequestToSign): MaybePromise<SignedProof> {
   })
 }
 
-/** Signs an answer: status, its fields, and all that its request covered, so that it fits no other request. */
+/**
+ * Signs an answer: status, its fields, and all that its request covered, so that it fits no other request. Under a
+ * session the key and the counter are that already.
+ */
 export function signAnswer(given: AnswerToSign): MaybePromise<SignedProof> {
   const { response, request, requestProof } = given
+  const binding = given.macKey === undefined ? () => bindingOf(requestProof) : () => []
   return signWith(given, {
     kind: 'answer',
     source: { message: response, request },
-    list: () => [...OF_ANSWER, ...answerCoverage(response.fields), ...bindingOf(requestProof)],
+    list: () => [...OF_ANSWER, ...answerCoverage(response.fields), ...binding()],
     refuse: (step, cause) => new CountersignError('answer-unsignable', { cause, detail: { step } }),
   })
 }
@@ -86,7 +94,8 @@ interface Plan {
   refuse(step: string, cause?: unknown): CountersignError
 }
 
-function signWith({ label = LABEL, parameters, signingKey }: HowToSign, plan: Plan): MaybePromise<SignedProof> {
+function signWith(how: HowToSign, plan: Plan): MaybePromise<SignedProof> {
+  const { parameters, label = how.macKey === undefined ? LABEL : SESSION_LABEL } = how
   const components = attempt(plan, () => plan.list())
   // Condition: a message with more fields than a proof may cover is not signed.
   if (components.length > MAX_COMPONENTS[plan.kind]) throw plan.refuse('count')
@@ -99,7 +108,7 @@ function signWith({ label = LABEL, parameters, signingKey }: HowToSign, plan: Pl
     fields: { 'signature-input': input, signature: `${label}=:${toBase64(signature)}:` },
     proof: createProof({ label, components, parameters, signature, member }),
   })
-  const signature = primitives.sign(signingKey, base)
+  const signature = how.macKey === undefined ? primitives.sign(how.signingKey, base) : primitives.mac(how.macKey, base)
   return signature instanceof Promise ? signature.then(finish) : finish(signature)
 }
 

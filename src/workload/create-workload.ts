@@ -11,6 +11,7 @@ import type { ClientOptions } from '../flow/outbound/call-options.ts'
 import { clientOptionsSchema } from '../flow/outbound/schema.ts'
 import { createPeerMemory } from '../flow/peer-memory.ts'
 import { createRation } from '../flow/ration.ts'
+import { createSessions, endSessions, type SessionMatcher } from '../flow/sessions.ts'
 import { bindEngine, type SecureFetch, type Workload } from '../flow/workload.ts'
 import { parseWorkloadId } from '../identity/workload-id.ts'
 import { memoryReplay } from '../replay/memory-replay.ts'
@@ -68,7 +69,12 @@ export async function createWorkload(options: WorkloadOptions): Promise<Workload
     peerAt: peerLookup(checked.peers, trust),
     transport: checked.transport ?? ((url: string, init: RequestInit) => fetch(url, init)),
     peers: createPeerMemory(),
-    unproven: createRation({ perSecond: UNPROVEN_SIGNATURES_PER_SECOND, monotonicMs: platform.monotonicMs }),
+    unproven: createRation({
+      count: UNPROVEN_SIGNATURES_PER_SECOND,
+      perMs: 1_000,
+      monotonicMs: platform.monotonicMs,
+    }),
+    sessions: checked.sessions === false ? undefined : createSessions(checked.sessions ?? {}, clock),
     assertOpen() {
       // Condition: a workload that was closed makes and takes no calls.
       if (!open) throw new CountersignError('workload-closed')
@@ -79,6 +85,7 @@ export async function createWorkload(options: WorkloadOptions): Promise<Workload
     open = false
     trust.close()
     credentials.close()
+    workload.endSessions(() => true)
     audit.write({ type: 'workload.closed' })
     // A trail of the caller's own may serve others: only what this workload made for itself is closed.
     await (isOwnTrail ? trail.close() : trail.flush())
@@ -97,6 +104,7 @@ function workloadOf(engine: Engine, close: () => Promise<void>): Workload {
       const problems = engine.credentials.health()
       return { ok: problems.length === 0, problems }
     },
+    endSessions: (matches: SessionMatcher) => endSessions(engine, matches),
     close,
     [Symbol.asyncDispose]: close,
   })

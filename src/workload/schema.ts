@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { withMethods } from '../core/options.ts'
+import { sessionOptionsSchema } from '../session/schema.ts'
 import type { WorkloadOptions } from './workload-options.ts'
 
 const audience = z
@@ -40,7 +41,7 @@ export const workloadOptionsSchema = z.strictObject({
     )
     .optional(),
   replay: withMethods<NonNullable<WorkloadOptions['replay']>>('give a store with a claim method', 'claim').optional(),
-  sessions: z.literal(false, 'this version has no sessions: leave the option out, or give false').optional(),
+  sessions: z.union([z.literal(false), sessionOptionsSchema]).optional(),
   clock: withMethods<NonNullable<WorkloadOptions['clock']>>('give an object with a now method', 'now').optional(),
   clockToleranceSeconds: z.int('give whole seconds').min(0).max(300, 'give at most 300 seconds').optional(),
   transport: z

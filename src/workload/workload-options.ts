@@ -4,6 +4,7 @@ import type { Clock } from '../core/clock.ts'
 import type { Mode, Transport } from '../flow/engine.ts'
 import type { CredentialSource } from '../keys/credentials.ts'
 import type { ReplayStore } from '../replay/store.ts'
+import type { SessionOptions } from '../session/session-options.ts'
 import type { TrustSource } from '../trust/source.ts'
 
 /** Which workload answers behind an origin: a record of origin to identifier, or a function of the URL. */
@@ -25,8 +26,11 @@ export interface WorkloadOptions {
   readonly audit?: AuditSink | readonly AuditSink[] | AuditTrail
   /** Default a bounded memory, which replicas do not share and a restart empties. */
   readonly replay?: ReplayStore
-  /** This version has no sessions. */
-  readonly sessions?: false
+  /**
+   * After its first proof to a peer a workload goes on with the keys of a session: on by default, within the bounds given
+   * here. `false`: neither opened nor offered, every call is signed.
+   */
+  readonly sessions?: SessionOptions | false
   readonly clock?: Clock
   /** How far clocks may differ; default 30, at most 300. */
   readonly clockToleranceSeconds?: number

@@ -183,7 +183,7 @@ describe('refusals', () => {
   /** The wire of a guard whose ration for strangers is used up after the first of each address. */
   async function rationed(options?: Parameters<typeof createWire>[0]): Promise<Wire> {
     const wire = await createWire(options)
-    const unproven = createRation({ perSecond: 1, monotonicMs: () => 0 })
+    const unproven = createRation({ count: 1, perMs: 1000, monotonicMs: () => 0 })
     const guard = { ...wire.guard, engine: { ...wire.guard.engine, unproven } }
     const deliver: Wire['deliver'] = (message, address) => deliverTo({ ...wire, guard }, message, address)
     return { ...wire, guard, deliver }

@@ -3,7 +3,7 @@ import { createRation } from '../../src/flow/ration.ts'
 
 it('gives each address so many a second', () => {
   let now = 0
-  const ration = createRation({ perSecond: 2, monotonicMs: () => now })
+  const ration = createRation({ count: 2, perMs: 1000, monotonicMs: () => now })
   const taken = (address: string) => [1, 2, 3].map(() => ration.take(address))
   expect(taken('192.0.2.1')).toEqual([true, true, false])
   expect(taken('192.0.2.2')).toEqual([true, true, false])
@@ -14,7 +14,7 @@ it('gives each address so many a second', () => {
 })
 
 it('lets all addresses beyond its bound share what one would get', () => {
-  const ration = createRation({ perSecond: 1, monotonicMs: () => 0 })
+  const ration = createRation({ count: 1, perMs: 1000, monotonicMs: () => 0 })
   for (let i = 0; i < 9_999; i++) expect(ration.take(`a${i}`)).toBe(true)
   expect(ration.take('known')).toBe(true)
   expect([ration.take('known'), ration.take('late'), ration.take('later')]).toEqual([false, true, false])

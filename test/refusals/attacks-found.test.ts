@@ -186,7 +186,12 @@ describe('sealing', () => {
     const resolved = await resolve(destination, { input: `${LEDGER}/a`, init: post, options: {} })
     const signed = await sign(inner, {
       ...resolved,
-      nonce: 'AAAAAAAAAAAAAAAAAAAAAA',
+      name: 'AAAAAAAAAAAAAAAAAAAAAA',
+      created: Math.floor(inner.clock.now() / 1000),
+      expires: Math.floor(inner.clock.now() / 1000) + 60,
+      clockOffsetSeconds: 0,
+      session: undefined,
+      line: undefined,
       sealed: false,
       wantsSealed: true,
       bytes: resolved.body,

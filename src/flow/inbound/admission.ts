@@ -19,8 +19,24 @@ export interface Answered {
   readonly callId: string
   readonly startedAt: number
   readonly response: HttpAnswer
+  readonly opening?: Opening | undefined
   /** Why it was refused. */
   readonly error: CountersignError | undefined
+}
+
+/** What both ends of a handshake have signed. */
+export interface HandshakeBases {
+  readonly requestBase: Uint8Array
+  readonly answerBase: Uint8Array
+}
+
+/** Opens a session: called once its answer is signed. */
+export type Opening = (bases: HandshakeBases) => Promise<void>
+
+/** What a route of the guard's own answers. */
+export interface OwnAnswer {
+  readonly response: HttpAnswer
+  readonly opening?: Opening
 }
 
 export type Admission = Admitted | Answered

@@ -2,7 +2,11 @@ import { CountersignError } from '../../core/errors.ts'
 import { anonymous, type Peer } from '../../identity/peer.ts'
 import { readWorkloadId } from '../../identity/workload-id.ts'
 import type { Authenticator, Established } from '../../peer/authenticator.ts'
-import { isWorkloadProof, proveWorkload } from '../../peer/workload-proof.ts'
+import { isWorkloadProof, proveSession, proveWorkload } from '../../peer/workload-proof.ts'
+import { isSessionProof, type Proof } from '../../signature/proof.ts'
+import type { Engine } from '../engine.ts'
+import type { OpenSession } from '../sessions.ts'
+import { isVouched } from '../vouched.ts'
 import type { GuardSettings } from './guard-settings.ts'
 import type { Authenticated, Parsed } from './stages.ts'
 
@@ -14,10 +18,10 @@ export async function authenticate(guard: GuardSettings, parsed: Parsed): Promis
       : await byEvidence(authenticator, parsed)
     if (found !== undefined) return { ...parsed, ...found }
   }
-  return { ...parsed, peer: anonymous, token: undefined }
+  return { ...parsed, peer: anonymous, token: undefined, session: undefined }
 }
 
-type Found = Pick<Authenticated, 'peer' | 'token'>
+type Found = Pick<Authenticated, 'peer' | 'token' | 'session'>
 
 async function byWorkloadProof(guard: GuardSettings, parsed: Parsed): Promise<Found | undefined> {
   const { engine } = guard
@@ -28,15 +32,45 @@ async function byWorkloadProof(guard: GuardSettings, parsed: Parsed): Promise<Fo
       throw new CountersignError('proof-missing', { detail: { step: 'proof' } })
     return undefined
   }
-  const context = {
-    tokens: engine.tokens,
-    trust: engine.trust.current(),
-    clock: engine.clock,
-    toleranceSeconds: engine.toleranceSeconds,
-  }
-  const proven = await proveWorkload(context, request, proof)
+  const { clock, toleranceSeconds } = engine
+  const found = isSessionProof(proof)
+    ? await bySession(guard, parsed, proof)
+    : await proveWorkload(
+        { tokens: engine.tokens, trust: engine.trust.current(), clock, toleranceSeconds },
+        request,
+        proof,
+      )
   checkAudience(guard, parsed, proof.parameters.audience)
-  return proven
+  return { session: undefined, ...found }
+}
+
+async function bySession(guard: GuardSettings, parsed: Parsed, proof: Proof): Promise<Found> {
+  const { engine } = guard
+  const session = engine.sessions?.table.find(proof.parameters.keyid ?? '')
+  const isOurs = guard.offersSessions && session !== undefined && isAtOrBelow(session.basePath, parsed.target.path)
+  // Condition: a proof of a session that is not open here is refused before the body is read.
+  if (!isOurs || !(await isAlive(engine, session))) {
+    throw new CountersignError('session-unknown', { detail: { step: 'session' } })
+  }
+  const { keys, holder } = session
+  const { request } = parsed
+  const proven = await proveSession(engine, { request, proof }, { key: keys.clientMac, token: holder.token })
+  return { ...proven, session }
+}
+
+/** A session ends at once when trust no longer vouches for the caller's token, or ours is vouched for by another key. */
+async function isAlive(engine: Engine, { id, holder }: OpenSession): Promise<boolean> {
+  // Condition: a session that was opened under a key of ours that was rotated out has ended.
+  const isOurKey = (await engine.credentials.current()).keyId === holder.ownKeyId
+  // Condition: a session of a caller for whose token trust no longer vouches has ended.
+  if (isOurKey && (await isVouched(engine, holder))) return true
+  engine.sessions?.table.close(id)
+  return false
+}
+
+/** A base covers a path at a segment boundary only. */
+function isAtOrBelow(basePath: string, path: string): boolean {
+  return basePath === '' || path === basePath || path.startsWith(`${basePath}/`)
 }
 
 function checkAudience(guard: GuardSettings, parsed: Parsed, audience: string | undefined): void {
@@ -67,7 +101,9 @@ async function byEvidence(authenticator: Authenticator, parsed: Parsed): Promise
     header: (name: string) => request.fields.get(name.toLowerCase()),
   }
   const established = await attempt(authenticator, () => authenticator.authenticate(evidence))
-  return established === undefined ? undefined : { peer: peerOf(authenticator, established), token: undefined }
+  return established === undefined
+    ? undefined
+    : { peer: peerOf(authenticator, established), token: undefined, session: undefined }
 }
 
 async function attempt<T>(authenticator: Authenticator, body: () => T): Promise<Awaited<T>> {

@@ -40,7 +40,7 @@ function refusalOf(call: Claimed, decision: Decision): 'policy-denied' | 'proof-
 
 /** Whether the answer to this caller can be sealed. */
 function isAnswerable(guard: GuardSettings, call: Claimed): boolean {
-  return sealKeyOf(guard.engine, call.peer.id, call.token) !== undefined
+  return call.session !== undefined || sealKeyOf(guard.engine, call.peer.id, call.token) !== undefined
 }
 
 /** A call without a body may ask that its answer be sealed; one with a body asks by sealing that. */

@@ -1,5 +1,7 @@
+import { platform } from '#platform'
 import { CountersignError, isCountersignError } from '../../core/errors.ts'
 import { claimName } from '../../replay/claim-name.ts'
+import { callNameOf, readCallName } from '../../signature/proof-parameters.ts'
 import type { GuardSettings } from './guard-settings.ts'
 import type { Authenticated, Claimed } from './stages.ts'
 
@@ -7,13 +9,36 @@ import type { Authenticated, Claimed } from './stages.ts'
 export async function claim(guard: GuardSettings, call: Authenticated): Promise<Claimed> {
   if (call.token === undefined || call.proof === undefined) return { ...call, once: true }
   const { engine } = guard
-  const { nonce, expires } = call.proof.parameters
-  const name = claimName(engine.id, call.peer.id, nonce)
-  const until = (expires + 2 * engine.toleranceSeconds) * 1000
-  const outcome = await reach(() => engine.replay.claim(name, until))
+  const { parameters } = call.proof
+  const name = callNameOf(parameters)
+  const until = (parameters.expires + 2 * engine.toleranceSeconds) * 1000
+  const isCounted = claimInWindow(guard, call, { name, until })
+  // The keys of a session are known to this process alone, and so are its calls: unless others could have made them.
+  if (isCounted && call.session !== undefined && engine.replay.shared === false) return { ...call, once: true }
+  const outcome = await reach(() => engine.replay.claim(claimName(engine.id, call.peer.id, name), until))
   // Condition: a proof that was used before is refused.
-  if (outcome !== 'fresh') throw new CountersignError('proof-replayed', { detail: { step: 'claim' } })
+  if (outcome !== 'fresh') throw replayed()
   return { ...call, once: true }
+}
+
+/**
+ * Claims the counter of a session where its window is kept here: for a call under the session, and for the same call
+ * made again with a signature, so that both meet. Tells whether there was one to claim in.
+ */
+function claimInWindow(guard: GuardSettings, call: Authenticated, what: { name: string; until: number }): boolean {
+  const { sessions, clock } = guard.engine
+  const counted = readCallName(what.name)
+  if (counted === undefined) return false
+  const window = call.session?.window ?? sessions?.table.windowOf(counted.id, call.peer.id)
+  if (window === undefined) return false
+  const times = { now: clock.now(), monotonicMs: platform.monotonicMs(), until: what.until }
+  // Condition: a call that was made under a session is refused when it comes again, by whatever proof.
+  if (window.claim(counted.counter, times) !== 'fresh') throw replayed()
+  return true
+}
+
+function replayed(): CountersignError {
+  return new CountersignError('proof-replayed', { detail: { step: 'claim' } })
 }
 
 async function reach<T>(body: () => T): Promise<Awaited<T>> {

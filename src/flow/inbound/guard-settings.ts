@@ -1,7 +1,7 @@
 import { CountersignError } from '../../core/errors.ts'
 import { checkOptions } from '../../core/options.ts'
 import type { Authenticator } from '../../peer/authenticator.ts'
-import { isWorkloadProof, workloadProof } from '../../peer/workload-proof.ts'
+import { acceptsSessions, isWorkloadProof, workloadProof } from '../../peer/workload-proof.ts'
 import type { Authorizer } from '../../policy/decision.ts'
 import { isDemanded, isProofField } from '../../signature/coverage.ts'
 import type { Engine, Mode } from '../engine.ts'
@@ -20,6 +20,10 @@ export interface GuardSettings {
   readonly pass: ReadonlySet<string>
   readonly upgrades: ReadonlySet<string>
   readonly strippedPrefix: string
+  /** Whether callers may open sessions here. */
+  readonly offersSessions: boolean
+  /** Whether some route demands sealed bodies. */
+  demandsSealing(): boolean
 }
 
 const NAMES_OF_PROOFS = new Set([
@@ -60,10 +64,11 @@ export function checkGuardOptions(options: GuardOptions): GuardOptions {
 export function guardSettings(engine: Engine, checked: GuardOptions): GuardSettings {
   const { policy } = checked
   if ('bindReport' in policy && typeof policy.bindReport === 'function') policy.bindReport(engine.report)
+  const accept = Object.freeze([...(checked.accept ?? [workloadProof()])])
   return Object.freeze({
     engine,
     policy,
-    accept: Object.freeze([...(checked.accept ?? [workloadProof()])]),
+    accept,
     mode: checked.mode ?? engine.mode,
     sealRequired: checked.seal === 'required',
     maxBodyBytes: checked.maxBodyBytes ?? 1_048_576,
@@ -71,5 +76,7 @@ export function guardSettings(engine: Engine, checked: GuardOptions): GuardSetti
     pass: new Set(checked.pass),
     upgrades: new Set(checked.upgrades?.map((protocol) => protocol.toLowerCase())),
     strippedPrefix: checked.strippedPrefix ?? '',
+    offersSessions: engine.sessions !== undefined && accept.some(acceptsSessions),
+    demandsSealing: () => checked.seal === 'required' || ('demandsSealing' in policy && policy.demandsSealing === true),
   })
 }

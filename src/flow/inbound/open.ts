@@ -1,7 +1,8 @@
 import { CountersignError } from '../../core/errors.ts'
 import { requestContext } from '../../envelope/http-context.ts'
 import { open as openEnvelope } from '../../envelope/open.ts'
-import { keyringOf } from '../keyring-of.ts'
+import { callNameOf } from '../../signature/proof-parameters.ts'
+import { keyringOf, sessionKeyringOf } from '../keyring-of.ts'
 import { handlerFields } from './fields.ts'
 import type { GuardSettings } from './guard-settings.ts'
 import type { Opened, Read } from './stages.ts'
@@ -25,8 +26,12 @@ async function openBody(guard: GuardSettings, call: Read): Promise<Opened['body'
     sender: call.peer.id,
     receiver: guard.engine.id,
     contentType: call.announced.contentType,
-    callName: proof.parameters.nonce,
+    callName: callNameOf(proof.parameters),
   })
-  const keyring = keyringOf(guard.engine.credentials.sealKeys())
+  // Condition: a body sealed to another key than that of the call's session and direction is refused.
+  const keyring =
+    call.session === undefined
+      ? keyringOf(guard.engine.credentials.sealKeys())
+      : sessionKeyringOf(call.session.id, call.session.keys.clientSeal)
   return openEnvelope(bytes, { with: keyring, context, maxPlaintextBytes: guard.maxBodyBytes })
 }

@@ -3,7 +3,7 @@ import { parseTarget } from '../../core/canonical.ts'
 import { CountersignError, isCountersignError } from '../../core/errors.ts'
 import type { HttpRequest } from '../../core/message.ts'
 import { type Proof, readProof } from '../../signature/proof.ts'
-import { readSessionProof } from '../../signature/session-proof.ts'
+import { callNameOf } from '../../signature/proof-parameters.ts'
 import { callIdOf } from '../call-id.ts'
 import { readAnnounced } from '../envelope-field.ts'
 import type { GuardSettings } from './guard-settings.ts'
@@ -21,7 +21,7 @@ export function parse(guard: GuardSettings, arrival: Arrival, early: { callId: s
   if (!METHOD.test(request.method)) throw new CountersignError('request-malformed', { detail: { step: 'method' } })
   const target = parseTarget(request.target)
   const { proof, observed } = findProof(guard, request)
-  if (proof !== undefined) early.callId = callIdOf(proof.parameters.nonce)
+  if (proof !== undefined) early.callId = callIdOf(callNameOf(proof.parameters))
   checkUpgrade(guard, request, proof)
   const announced = readAnnounced(request.fields)
   return { arrival, request, callId: early.callId, startedAt, target, proof, observed, announced }
@@ -43,19 +43,11 @@ function checkSize(request: HttpRequest): void {
 function findProof(guard: GuardSettings, request: HttpRequest): Pick<Parsed, 'proof' | 'observed'> {
   try {
     const proof = readProof(request.fields, 'request')
-    if (proof === undefined) refuseSession(request)
     return { proof, observed: undefined }
   } catch (cause) {
     if (guard.mode !== 'observe' || !isCountersignError(cause)) throw cause
     return { proof: undefined, observed: cause.code }
   }
-}
-
-/** Where no session is open, the caller is told so, and makes the same call with a signature. */
-function refuseSession({ fields }: HttpRequest): void {
-  // Condition: a proof of a session that is not open here is refused before the body is read.
-  if (readSessionProof(fields) !== undefined)
-    throw new CountersignError('session-unknown', { detail: { step: 'session' } })
 }
 
 function checkUpgrade(guard: GuardSettings, request: HttpRequest, proof: Proof | undefined): void {

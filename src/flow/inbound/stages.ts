@@ -7,6 +7,7 @@ import type { Peer } from '../../identity/peer.ts'
 import type { Decision } from '../../policy/decision.ts'
 import type { Proof } from '../../signature/proof.ts'
 import type { VerifiedToken } from '../../token/verify-wit.ts'
+import type { OpenSession } from '../sessions.ts'
 
 /** A request at the door, as an adapter hands it over. Nothing is proven. */
 export interface Arrival {
@@ -40,6 +41,8 @@ export interface Parsed {
 export interface Authenticated extends Parsed {
   readonly peer: Peer
   readonly token: VerifiedToken | undefined
+  /** The session whose keys have proven the call. */
+  readonly session: OpenSession | undefined
 }
 
 /** This proof was not used before, and cannot be used again. */

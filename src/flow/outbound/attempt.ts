@@ -1,18 +1,26 @@
 import { platform } from '#platform'
+import { nowSeconds } from '../../core/clock.ts'
 import { CountersignError, isCountersignError } from '../../core/errors.ts'
 import type { Peer } from '../../identity/peer.ts'
+import { isSessionProof } from '../../signature/proof.ts'
 import { callIdOf } from '../call-id.ts'
 import type { Engine } from '../engine.ts'
 import type { HttpAnswer } from '../http-answer.ts'
+import type { ClientSession, Line } from '../line.ts'
 import { readProblemKind } from '../problem.ts'
 import { recordCaller } from './caller-trail.ts'
+import { chooseProof } from './choose-proof.ts'
 import { discover } from './discover.ts'
+import { handshake } from './handshake.ts'
 import { open } from './open.ts'
 import { seal } from './seal.ts'
 import { send } from './send.ts'
 import { sign } from './sign.ts'
-import type { Resolved, Sealed, Verified } from './stages.ts'
+import type { Chosen, Resolved, Sealed, Verified } from './stages.ts'
 import { verify } from './verify.ts'
+
+const MAX_LOST = 3
+const PENALTY_MS = 300_000
 
 /** A verified answer and what the library knows of it. */
 export interface CallResult {
@@ -21,6 +29,8 @@ export interface CallResult {
   readonly peer: Peer
   readonly sealed: boolean
   readonly url: string
+  /** How the call went. */
+  readonly call: Verified
 }
 
 /** Whether a call may repeat itself: it changes nothing at the other end. */
@@ -28,25 +38,78 @@ export function isSafe({ method }: Pick<Resolved, 'method'>): boolean {
   return method === 'GET' || method === 'HEAD'
 }
 
-/** A safe call that was refused for its clock repeats itself once, by the peer's clock. */
+/** A safe call, or one of the library's own, that was refused for its clock repeats itself once, by the peer's clock. */
 export async function attemptByPeerClock(engine: Engine, resolved: Resolved): Promise<CallResult> {
   const before = engine.peers.of(resolved.peer).clockOffsetSeconds
   const result = await attempt(engine, resolved)
-  if (!isSafe(resolved) || result.answer.status !== 400) return result
+  if (!(isSafe(resolved) || resolved.isOwn === true) || result.answer.status !== 400) return result
   const shift = Math.abs(engine.peers.of(resolved.peer).clockOffsetSeconds - before)
-  const kind = readProblemKind(result.answer.fields.get('content-type'), result.answer.body)
+  const kind = kindOf(result)
   const isClock = shift > engine.toleranceSeconds && (kind === 'unauthenticated' || resolved.method === 'HEAD')
   return isClock ? attempt(engine, resolved) : result
 }
 
-/** Makes one attempt of a call, under a name of its own: exactly one event on this side, whatever happened. */
+/** Makes a call; where the peer has forgotten the session, once more with a signature. */
 async function attempt(engine: Engine, resolved: Resolved): Promise<CallResult> {
+  const openSession = (call: Resolved, line: Line) => handshake(engine, { call, line }, attemptByPeerClock)
+  const choose = () => chooseProof(engine, resolved, openSession)
+  const first = await exchange(engine, resolved, { choose, wasSent: false })
+  const { session, line } = first.call
+  if (session === undefined || line === undefined) return first
+  if (!isSessionUnknown(first)) {
+    line.lost = 0
+    return first
+  }
+  lose(line, session)
+  const { name, created, expires, clockOffsetSeconds } = first.call
+  // Condition: a call whose session the peer has forgotten is made again only while the lost one has not expired.
+  if (expires <= nowSeconds(engine.clock) + clockOffsetSeconds) return first
+  // The same name and times: whichever of the two arrives first, the other one meets its claim.
+  const again: Chosen = { ...resolved, name, created, expires, clockOffsetSeconds, line, session: undefined }
+  return exchange(engine, resolved, { choose: async () => again, wasSent: true })
+}
+
+/** Only who was called can say so, by a signature that is bound to this call. */
+function isSessionUnknown(result: CallResult): boolean {
+  const { answerProof, method } = result.call
+  const isRefused = result.answer.status === 400 && answerProof !== undefined && !isSessionProof(answerProof)
+  // An answer to HEAD has no body that could say why.
+  return isRefused && (method === 'HEAD' || kindOf(result) === 'session-unknown')
+}
+
+function kindOf({ answer }: CallResult): string | undefined {
+  return readProblemKind(answer.fields.get('content-type'), answer.body)
+}
+
+/** A session is lost once, however many calls were under way. */
+function lose(line: Line, session: ClientSession): void {
+  if (line.session !== session) return
+  line.session = undefined
+  line.lost++
+  // Condition: three sessions lost in a row mean signatures for five minutes.
+  if (line.lost < MAX_LOST) return
+  line.lost = 0
+  line.retryAfterMs = platform.monotonicMs() + PENALTY_MS
+}
+
+interface Way {
+  choose(): Promise<Chosen>
+  /** Whether the call may have reached the peer already, under this name. */
+  readonly wasSent: boolean
+}
+
+/** Makes one exchange of a call, under a name of its own: exactly one event on this side, whatever happened. */
+async function exchange(engine: Engine, resolved: Resolved, way: Way): Promise<CallResult> {
   const startedAt = platform.monotonicMs()
-  let reached: Resolved | Sealed | Verified = resolved
+  let reached: Resolved | Chosen | Sealed | Verified = resolved
+  let isSent = way.wasSent
   try {
-    const sealed = await seal(engine, resolved, (call) => discover(engine, call, attemptByPeerClock))
+    const chosen = await way.choose()
+    reached = chosen
+    const sealed = await seal(engine, chosen, (call) => discover(engine, call, attemptByPeerClock))
     reached = sealed
     const signed = await sign(engine, sealed)
+    isSent = true
     const received = await send(engine, signed)
     const verified = await verify(engine, received)
     reached = verified
@@ -54,20 +117,23 @@ async function attempt(engine: Engine, resolved: Resolved): Promise<CallResult> 
     recordCaller(engine, { reached, startedAt, error: undefined })
     const isSealed =
       verified.observed === undefined && (verified.sealed || verified.answer.fields.has('content-envelope'))
-    return { answer, callId: callIdOf(sealed.nonce), peer: verified.from, sealed: isSealed, url: resolved.url.href }
+    const callId = callIdOf(sealed.name)
+    return { answer, callId, peer: verified.from, sealed: isSealed, url: resolved.url.href, call: verified }
   } catch (cause) {
-    recordCaller(engine, { reached, startedAt, error: cause })
-    throw 'nonce' in reached ? withCallId(cause, callIdOf(reached.nonce)) : cause
+    const error = explained(cause, { isSent, name: 'name' in reached ? reached.name : undefined })
+    recordCaller(engine, { reached, startedAt, error })
+    throw error
   }
 }
 
-function withCallId(cause: unknown, callId: string): unknown {
+/** Says which call it was, and whether it can have run: certainly not where nothing was sent. */
+function explained(cause: unknown, { isSent, name }: { isSent: boolean; name: string | undefined }): unknown {
   if (!isCountersignError(cause)) return cause
-  const { code, detail, outcome } = cause
+  const { code, detail } = cause
   return new CountersignError(code, {
     cause: cause.cause,
     detail,
-    callId,
-    ...(outcome === undefined ? {} : { outcome }),
+    callId: name === undefined ? undefined : callIdOf(name),
+    outcome: isSent ? 'unknown' : 'not-run',
   })
 }

@@ -8,8 +8,11 @@ export interface CallOptions {
    * for data that must not leak; `'never'` leaves the body plain and fails where the peer demands sealing.
    */
   readonly seal?: 'always' | 'never' | 'auto'
-  /** The proof to send; default `'signature'`. */
-  readonly proof?: 'signature'
+  /**
+   * The proof to send. `'session'` (default): the keys of a session where the peer offers one, else a signature.
+   * `'signature'`: always a signature, which convinces third parties, too.
+   */
+  readonly proof?: 'session' | 'signature'
   /** The call this one continues; default `currentCall()`, `null` for none. */
   readonly call?: Call | null
   /** `wimse-aud` for a foreign server that insists on its URL; the identifier of the peer is checked all the same. */

@@ -4,13 +4,13 @@ import { isCountersignError } from '../../core/errors.ts'
 import { callIdOf } from '../call-id.ts'
 import type { Engine } from '../engine.ts'
 import { errorFields } from '../trail.ts'
-import type { Resolved, Sealed, Verified } from './stages.ts'
+import type { Chosen, Resolved, Sealed, Verified } from './stages.ts'
 
 type Draft = { -readonly [Name in keyof EventDraft]: EventDraft[Name] }
 
 /** What a caller's event is made from. */
 export interface CallerRecord {
-  readonly reached: Resolved | Sealed | Verified
+  readonly reached: Resolved | Chosen | Sealed | Verified
   readonly startedAt: number
   readonly error: unknown
 }
@@ -29,8 +29,9 @@ export function recordCaller(engine: Engine, what: CallerRecord): void {
     ...errorFields(isCountersignError(error) ? error : undefined),
   }
   if (reached.parent !== undefined) draft.parentCallId = reached.parent.id
-  if ('nonce' in reached) {
-    draft.callId = callIdOf(reached.nonce)
+  if (isCountersignError(error) && error.outcome !== undefined) draft.outcome = error.outcome
+  if ('name' in reached) draft.callId = callIdOf(reached.name)
+  if ('bytes' in reached) {
     draft.sealed = reached.sealed
     if (reached.bytes !== undefined) draft.requestBytes = reached.bytes.length
   }

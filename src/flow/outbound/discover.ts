@@ -42,7 +42,7 @@ async function ask(engine: Engine, call: Resolved, attempt: Attempt): Promise<vo
     if (!isCountersignError(cause)) throw cause
   } finally {
     deadline.clear()
-    known.discoverAfterMs = platform.monotonicMs() + (isAnswered ? REDISCOVER_MS : RETRY_MS)
+    known.discoverAfterMs = isAnswered ? knowsForMs() : platform.monotonicMs() + RETRY_MS
   }
 }
 
@@ -56,8 +56,14 @@ function discoveryOf(call: Resolved): Resolved {
     fields: new Fields([]),
     body: undefined,
     redirect: 'manual',
-    options: { ...call.options, seal: 'never', mode: 'enforce' },
+    options: { mode: 'enforce' },
+    isOwn: true,
   }
+}
+
+/** Until when what a peer said of itself is good, on the monotonic clock. */
+export function knowsForMs(): number {
+  return platform.monotonicMs() + REDISCOVER_MS
 }
 
 function saysSeal(answer: HttpAnswer): boolean {

@@ -5,7 +5,7 @@ import { isProofField, isUnproven } from '../../signature/coverage.ts'
 import type { Engine } from '../engine.ts'
 import { readAnnounced } from '../envelope-field.ts'
 import type { HttpAnswer } from '../http-answer.ts'
-import { keyringOf } from '../keyring-of.ts'
+import { keyringOf, sessionKeyringOf } from '../keyring-of.ts'
 import { PROBLEM_TYPE } from '../problem.ts'
 import type { Verified } from './stages.ts'
 
@@ -25,17 +25,23 @@ export async function open(engine: Engine, call: Verified): Promise<HttpAnswer> 
 }
 
 async function openBody(engine: Engine, call: Verified, contentType: string): Promise<HttpAnswer['body']> {
+  const { session } = call
+  // Condition: an answer sealed to another key than that of the call's session and direction is refused.
+  const keyring =
+    session === undefined
+      ? keyringOf(engine.credentials.sealKeys())
+      : sessionKeyringOf(session.id, session.keys.serverSeal)
   const context = answerContext({
     method: call.method,
     target: call.target.target,
     sender: call.peer,
     receiver: engine.id,
     contentType,
-    callName: call.nonce,
+    callName: call.name,
     status: call.answer.status,
   })
   return openEnvelope(call.answer.body ?? new Uint8Array(0), {
-    with: keyringOf(engine.credentials.sealKeys()),
+    with: keyring,
     context,
   })
 }

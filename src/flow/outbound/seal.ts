@@ -1,34 +1,32 @@
 import { CountersignError } from '../../core/errors.ts'
-import { randomNonce } from '../../core/random.ts'
 import type { Jwk } from '../../crypto/primitives.ts'
 import { requestContext } from '../../envelope/http-context.ts'
-import { recipient } from '../../envelope/recipients.ts'
+import { type Recipient, recipient } from '../../envelope/recipients.ts'
 import { seal as sealBytes } from '../../envelope/seal.ts'
 import type { Engine } from '../engine.ts'
 import { ACCEPT_ENVELOPE, sealedFields } from '../envelope-field.ts'
-import type { Resolved, Sealed } from './stages.ts'
+import { sessionKeyringOf } from '../keyring-of.ts'
+import type { Chosen, Resolved, Sealed } from './stages.ts'
 
 /** Asks a peer what it speaks: a call of its own, made before a first body where sealing was left open. */
 export type Discover = (call: Resolved) => Promise<void>
 
 /** Decides whether this attempt is sealed, and seals it under its name. Nothing that fails makes it less. */
-export async function seal(engine: Engine, call: Resolved, discover: Discover): Promise<Sealed> {
-  const nonce = randomNonce()
+export async function seal(engine: Engine, call: Chosen, discover: Discover): Promise<Sealed> {
   const isDue = await isSealingDue(engine, call, discover)
-  if (!isDue) return { ...call, nonce, sealed: false, wantsSealed: false, bytes: call.body, sealedFields: {} }
-  await assertOpener(engine)
+  if (!isDue) return { ...call, sealed: false, wantsSealed: false, bytes: call.body, sealedFields: {} }
+  if (call.session === undefined) await assertOpener(engine)
   const isEmpty = call.body === undefined || call.body.length === 0
   if (isEmpty) {
     return {
       ...call,
-      nonce,
       sealed: false,
       wantsSealed: true,
       bytes: undefined,
       sealedFields: { [ACCEPT_ENVELOPE]: 'sve1' },
     }
   }
-  const key = await keyOf(engine, call, discover)
+  const to = await openerOf(engine, call, discover)
   const contentType = call.fields.get('content-type') ?? ''
   const context = requestContext({
     method: call.method,
@@ -36,13 +34,14 @@ export async function seal(engine: Engine, call: Resolved, discover: Discover): 
     sender: engine.id,
     receiver: call.peer,
     contentType,
-    callName: nonce,
+    callName: call.name,
   })
-  const bytes = await sealBytes(call.body as Uint8Array, { to: recipient(key), context })
-  return { ...call, nonce, sealed: true, wantsSealed: true, bytes, sealedFields: sealedFields(contentType) }
+  const bytes = await sealBytes(call.body as Uint8Array, { to, context })
+  return { ...call, sealed: true, wantsSealed: true, bytes, sealedFields: sealedFields(contentType) }
 }
 
-async function isSealingDue(engine: Engine, call: Resolved, discover: Discover): Promise<boolean> {
+async function isSealingDue(engine: Engine, call: Chosen, discover: Discover): Promise<boolean> {
+  if (call.isOwn === true) return false
   const choice = call.options.seal ?? 'auto'
   if (choice === 'always') return true
   const isDemanded = () =>
@@ -56,7 +55,8 @@ async function isSealingDue(engine: Engine, call: Resolved, discover: Discover):
   if (isDemanded()) return true
   // Condition: over plain http off loopback a call is sealed or not made.
   if (call.url.protocol === 'http:' && !isLoopback(call.url.hostname)) return true
-  if (call.body === undefined) return false
+  // A session's handshake has asked already.
+  if (call.body === undefined || call.session !== undefined) return false
   await discover(call)
   return isDemanded()
 }
@@ -82,6 +82,13 @@ async function assertOpener(engine: Engine): Promise<void> {
 function learnedKey(engine: Engine, peer: string): Jwk | undefined {
   const known = engine.peers.of(peer).sealKey
   return known !== undefined && known.expiresAt > engine.clock.now() ? known.jwk : undefined
+}
+
+/** Who opens the body: the other end of the session and nobody else, or whoever holds the peer's seal key. */
+async function openerOf(engine: Engine, call: Chosen, discover: Discover): Promise<Recipient> {
+  const { session } = call
+  if (session !== undefined) return sessionKeyringOf(session.id, session.keys.clientSeal)
+  return recipient(await keyOf(engine, call, discover))
 }
 
 async function keyOf(engine: Engine, call: Resolved, discover: Discover): Promise<Jwk> {

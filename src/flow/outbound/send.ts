@@ -1,5 +1,6 @@
 import { CountersignError } from '../../core/errors.ts'
-import type { Engine } from '../engine.ts'
+import { Fields } from '../../core/message.ts'
+import type { Engine, ExchangeAnswer, Transport } from '../engine.ts'
 import { fieldsOf, headersOf, readStream } from '../whatwg.ts'
 import type { Received, Signed } from './stages.ts'
 
@@ -7,29 +8,58 @@ const DEFAULT_MAX_ANSWER_BYTES = 16_777_216
 
 /** Delivers the request and reads the whole answer, bounded in size and time. */
 export async function send(engine: Engine, call: Signed): Promise<Received> {
+  const { transport } = engine
+  const maxBytes = call.options.maxAnswerBytes ?? DEFAULT_MAX_ANSWER_BYTES
   try {
-    const response = await engine.transport(call.url.origin + call.target.target, {
-      method: call.method,
-      headers: headersOf(call.request.fields),
-      body: call.bytes ?? null,
-      redirect: 'manual',
-      signal: call.signal ?? null,
-    })
-    // Condition: an answer of a status that no response can have is refused.
-    if (response.status < 200 || response.status > 599)
-      throw new CountersignError('answer-malformed', { detail: { step: 'status' } })
-    const body = await readStream(response.body, call.options.maxAnswerBytes ?? DEFAULT_MAX_ANSWER_BYTES)
+    const came = await (transport.exchange === undefined
+      ? byFetch(transport, call, maxBytes)
+      : byExchange(transport, call, maxBytes))
+    const { status, fields, body } = came
     // Condition: an answer that is larger than the limit is refused.
-    if (body === 'too-large') throw new CountersignError('answer-too-large', { detail: { step: 'size' } })
-    const answer = {
-      status: response.status,
-      fields: fieldsOf(response.headers),
-      body: body.length === 0 ? undefined : body,
-    }
-    return { ...call, answer }
+    if (body === 'too-large' || body.length > maxBytes)
+      throw new CountersignError('answer-too-large', { detail: { step: 'size' } })
+    return { ...call, answer: { status, fields, body: body.length === 0 ? undefined : body } }
   } catch (cause) {
     call.signal?.throwIfAborted()
     if (cause instanceof CountersignError) throw cause
     throw new CountersignError('transport-failed', { cause, outcome: 'unknown' })
   }
+}
+
+type Came = Omit<ExchangeAnswer, 'fields'> & { readonly fields: Fields }
+
+async function byFetch(transport: Transport, call: Signed, maxBytes: number): Promise<Came> {
+  const response = await transport(call.url.origin + call.target.target, {
+    method: call.method,
+    headers: headersOf(call.request.fields),
+    body: call.bytes ?? null,
+    redirect: 'manual',
+    signal: call.signal ?? null,
+  })
+  const status = finalStatus(response.status)
+  return { status, fields: fieldsOf(response.headers), body: await readStream(response.body, maxBytes) }
+}
+
+async function byExchange(
+  transport: Pick<Transport, 'exchange'>,
+  call: Signed,
+  maxBytes: number,
+): Promise<Came> {
+  const { url, target, method, request, bytes: body, signal } = call
+  const answer = await transport.exchange({
+    origin: url.origin,
+    target: target.target,
+    method,
+    fields: request.fields.raw,
+    body,
+    signal,
+    maxBytes,
+  })
+  return { status: finalStatus(answer.status), fields: new Fields(answer.fields), body: answer.body }
+}
+
+function finalStatus(status: number): number {
+  // Condition: an answer of a status that no response can have is refused.
+  if (status < 200 || status > 599) throw new CountersignError('answer-malformed', { detail: { step: 'status' } })
+  return status
 }

@@ -4,8 +4,10 @@ import type { CountersignError } from '../../core/errors.ts'
 import type { Fields, HttpRequest } from '../../core/message.ts'
 import type { Peer } from '../../identity/peer.ts'
 import type { Proof } from '../../signature/proof.ts'
+import type { VerifiedToken } from '../../token/verify-wit.ts'
 import type { Call } from '../call-context.ts'
 import type { HttpAnswer } from '../http-answer.ts'
+import type { ClientSession, Line } from '../line.ts'
 import type { CallOptions } from './call-options.ts'
 
 /** A call as the application wants it, with the peer that has to answer. */
@@ -23,11 +25,25 @@ export interface Resolved {
   readonly options: CallOptions
   /** The call this one continues. */
   readonly parent: Call | undefined
+  /** A call of the library's own: it carries nothing of the application, is never sealed and needs no session. */
+  readonly isOwn?: boolean
+}
+
+/** How a call proves itself, and what it is called: both are settled before anything is sealed or signed. */
+export interface Chosen extends Resolved {
+  /** The call's name: it is never given to another call. */
+  readonly name: string
+  readonly created: number
+  readonly expires: number
+  /** What was added to our clock for this peer. */
+  readonly clockOffsetSeconds: number
+  /** The session whose keys prove it; without one the key of our token does. */
+  readonly session: ClientSession | undefined
+  readonly line: Line | undefined
 }
 
 /** What travels as the body, under the name of this attempt. */
-export interface Sealed extends Resolved {
-  readonly nonce: string
+export interface Sealed extends Chosen {
   readonly sealed: boolean
   /** The answer has to come sealed. */
   readonly wantsSealed: boolean
@@ -37,8 +53,6 @@ export interface Sealed extends Resolved {
 
 /** A request that proves who sends it, to whom, and what. */
 export interface Signed extends Sealed {
-  /** What was added to our clock for this peer. */
-  readonly clockOffsetSeconds: number
   readonly request: HttpRequest
   readonly proof: Proof
 }
@@ -51,6 +65,8 @@ export interface Received extends Signed {
 /** The answer comes from the peer, for this request, unchanged; or observing let it pass. */
 export interface Verified extends Received {
   readonly from: Peer
+  /** The token that came with the answer; none under a session. */
+  readonly token: VerifiedToken | undefined
   /** Undefined where observing let an unproven answer pass. */
   readonly answerProof: Proof | undefined
   readonly observed: CountersignError | undefined

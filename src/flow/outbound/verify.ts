@@ -1,13 +1,23 @@
 import { nowSeconds } from '../../core/clock.ts'
 import type { Code } from '../../core/codes.ts'
 import { CountersignError, isCountersignError } from '../../core/errors.ts'
-import { anonymous } from '../../identity/peer.ts'
+import { anonymous, type Peer } from '../../identity/peer.ts'
 import { peerOf } from '../../peer/workload-proof.ts'
 import { verifyContentDigest } from '../../signature/content-digest.ts'
-import { checkAnswerCoverage, type Proof, proofBase, readProof, verifyProof } from '../../signature/proof.ts'
+import {
+  checkAnswerCoverage,
+  isSessionProof,
+  type Proof,
+  proofBase,
+  readProof,
+  verifyMac,
+  verifyProof,
+} from '../../signature/proof.ts'
 import type { VerifiedToken } from '../../token/verify-wit.ts'
 import type { Engine } from '../engine.ts'
-import { readProblemKind } from '../problem.ts'
+import type { HttpAnswer } from '../http-answer.ts'
+import type { ClientSession } from '../line.ts'
+import { PROBLEM_TYPE, readProblemKind } from '../problem.ts'
 import type { Received, Verified } from './stages.ts'
 
 /**
@@ -16,36 +26,72 @@ import type { Received, Verified } from './stages.ts'
  */
 export async function verify(engine: Engine, call: Received): Promise<Verified> {
   try {
-    const { proof, token } = await prove(engine, call)
-    learn(engine, call, { proof, token })
-    return { ...call, from: peerOf(token), answerProof: proof, observed: undefined }
+    const proven = await prove(engine, call)
+    await checkBody(call, proven.answerProof)
+    learn(engine, call, proven)
+    return { ...call, ...proven, observed: undefined }
   } catch (cause) {
     if ((call.options.mode ?? engine.mode) !== 'observe' || call.wantsSealed || !isCountersignError(cause)) throw cause
-    return { ...call, from: anonymous, answerProof: undefined, observed: cause }
+    return { ...call, from: anonymous, token: undefined, answerProof: undefined, observed: cause }
   }
 }
 
-async function prove(engine: Engine, call: Received): Promise<{ proof: Proof; token: VerifiedToken }> {
-  const { answer } = call
-  const proof = attempt('answer-malformed', () => readProof(answer.fields, 'answer'))
+interface Proven {
+  readonly from: Peer
+  readonly token: VerifiedToken | undefined
+  readonly answerProof: Proof
+}
+
+async function prove(engine: Engine, call: Received): Promise<Proven> {
+  const { session, answer } = call
+  const answerProof = attempt('answer-malformed', () => readProof(answer.fields, 'answer'))
+  // Condition: an answer without a signature is refused.
+  if (answerProof === undefined) throw unsigned()
+  if (!isSessionProof(answerProof)) return proveByToken(engine, call, answerProof)
+  // Condition: an answer by the keys of a session to a call that was not made under it is refused.
+  if (session === undefined || answerProof.parameters.keyid !== session.id)
+    throw foreign(call, answerProof.parameters.keyid)
+  return proveBySession(call, answerProof, session)
+}
+
+async function proveBySession(call: Received, answerProof: Proof, session: ClientSession): Promise<Proven> {
+  const { answer, request } = call
+  checkAnswerCoverage(answerProof, answer, { requestProof: call.proof })
+  const base = attempt('answer-invalid', () => proofBase(answerProof, answer, request))
+  await attemptAsync('answer-invalid', () => verifyMac(answerProof, base, session.keys.serverMac))
+  return { from: peerOf(session.token, 'session'), token: undefined, answerProof }
+}
+
+async function proveByToken(engine: Engine, call: Received, answerProof: Proof): Promise<Proven> {
+  const { answer, request } = call
+  // Condition: an answer to a call under a session is signed by its keys, unless it is a refusal.
+  if (call.session !== undefined && !isRefusal(answer)) throw unsigned()
   const wit = answer.fields.get('workload-identity-token')
-  // Condition: an answer without a signature or a token is refused.
-  if (proof === undefined || wit === undefined)
-    throw new CountersignError('answer-unsigned', { detail: { step: 'proof' } })
+  // Condition: an answer without a token is refused.
+  if (wit === undefined) throw unsigned()
   const token = await attemptAsync('answer-invalid', () => engine.tokens.verify(wit, engine.trust.current()))
   // Condition: an answer by another workload than the one that was called is refused.
-  if (token.id.id !== call.peer) {
-    throw new CountersignError('answer-foreign', {
-      detail: { step: 'peer', expected: call.peer, received: token.id.id },
-    })
-  }
-  checkAnswerCoverage(proof, answer, {
+  if (token.id.id !== call.peer) throw foreign(call, token.id.id)
+  checkAnswerCoverage(answerProof, answer, {
     requestProof: call.proof,
     acceptUnbound: call.options.dangerouslyAcceptUnboundAnswers === true,
   })
-  await attemptAsync('answer-invalid', () => verifyProof(proof, proofBase(proof, answer, call.request), token.proofKey))
-  await checkBody(call, proof)
-  return { proof, token }
+  const base = attempt('answer-invalid', () => proofBase(answerProof, answer, request))
+  await attemptAsync('answer-invalid', () => verifyProof(answerProof, base, token.proofKey))
+  return { from: peerOf(token, 'signature'), token, answerProof }
+}
+
+/** What is said before a call is proven: a problem of ours and nothing else. */
+function isRefusal({ status, fields }: HttpAnswer): boolean {
+  return status >= 400 && fields.get('content-type') === PROBLEM_TYPE
+}
+
+function unsigned(): CountersignError {
+  return new CountersignError('answer-unsigned', { detail: { step: 'proof' } })
+}
+
+function foreign(call: Received, received = ''): CountersignError {
+  return new CountersignError('answer-foreign', { detail: { step: 'peer', expected: call.peer, received } })
 }
 
 async function checkBody(call: Received, proof: Proof): Promise<void> {
@@ -61,13 +107,14 @@ async function checkBody(call: Received, proof: Proof): Promise<void> {
 }
 
 /** An answer teaches: the peer's clock, its newest seal key, and whether it asks for sealing. */
-function learn(engine: Engine, call: Received, proven: { proof: Proof; token: VerifiedToken }): void {
+function learn(engine: Engine, call: Received, { answerProof, token }: Proven): void {
   const known = engine.peers.of(call.peer)
-  const offset = offsetOf(engine, call, proven.proof.parameters.created)
+  const offset = offsetOf(engine, call, answerProof.parameters.created)
   known.clockOffsetSeconds = Math.abs(offset) > engine.toleranceSeconds / 2 ? offset : 0
-  const { sealKey, expiresAt } = proven.token
   // An answer that was held back on its way does not bring an older key back.
-  if (sealKey !== undefined && expiresAt >= (known.sealKey?.expiresAt ?? 0)) known.sealKey = { jwk: sealKey, expiresAt }
+  if (token?.sealKey !== undefined && token.expiresAt >= (known.sealKey?.expiresAt ?? 0)) {
+    known.sealKey = { jwk: token.sealKey, expiresAt: token.expiresAt }
+  }
   const { answer } = call
   const isProblem =
     answer.status === 415 && readProblemKind(answer.fields.get('content-type'), answer.body) === 'encryption-required'

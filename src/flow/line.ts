@@ -1,0 +1,34 @@
+import type { SessionKeys } from '../session/derive.ts'
+import type { Vouched } from './vouched.ts'
+
+/** A session as the one who calls keeps it. */
+export interface ClientSession extends Vouched {
+  readonly id: string
+  readonly keys: SessionKeys
+  /** The key that vouched for our own token when it was opened. */
+  readonly ownKeyId: string
+  /** Epoch milliseconds. */
+  readonly expiresAt: number
+  /** Monotonic: it ends here whatever the wall clock says. */
+  readonly endsAtMs: number
+  /** Monotonic: from here on the next one is opened beside the calls. */
+  readonly renewAtMs: number
+  /** The last counter that was given to a call. */
+  counter: number
+}
+
+/** What this process has with one base URL of a peer. */
+export interface Line {
+  session: ClientSession | undefined
+  /** The handshake that is under way: whoever needs a session waits for the same one. */
+  handshake: Promise<void> | undefined
+  /** Monotonic: no handshake before. */
+  retryAfterMs: number
+  /** How many sessions in a row the peer did not know any more before it had answered a call. */
+  lost: number
+}
+
+/** A line on which nothing was said yet. */
+export function createLine(): Line {
+  return { session: undefined, handshake: undefined, retryAfterMs: Number.NEGATIVE_INFINITY, lost: 0 }
+}

@@ -1,0 +1,112 @@
+import { platform } from '#platform'
+import { parseTarget } from '../../core/canonical.ts'
+import { Fields } from '../../core/message.ts'
+import { createHalf } from '../../session/agreement.ts'
+import { deriveSessionKeys } from '../../session/derive.ts'
+import { encodeOffer, readGrant, type SessionGrant } from '../../session/handshake.ts'
+import { proofBase } from '../../signature/proof.ts'
+import type { VerifiedToken } from '../../token/verify-wit.ts'
+import { SESSION_PATH } from '../discovery-path.ts'
+import type { Engine } from '../engine.ts'
+import type { HttpAnswer } from '../http-answer.ts'
+import type { ClientSession, Line } from '../line.ts'
+import { createDeadline } from './deadline.ts'
+import { knowsForMs } from './discover.ts'
+import type { Resolved, Verified } from './stages.ts'
+
+const CURVE = 'P-256'
+const PATIENCE_MS = 5_000
+/** After any failure calls are proven by signatures for so long. */
+const PENALTY_MS = 300_000
+/** The next session is opened after this share of the life of the one before. */
+const RENEW_AT = 0.8
+
+/** The call a handshake is made with: given, because it is the attempt of a call that needs the handshake. */
+export type Exchange = (
+  engine: Engine,
+  call: Resolved,
+) => Promise<{ readonly answer: HttpAnswer; readonly call: Verified }>
+
+/**
+ * Opens a session and puts it on the line. Whatever fails, calls go on with signatures for five minutes: a handshake that
+ * is lost or forged takes nothing away from the proof or the sealing of a call.
+ */
+export async function handshake(
+  engine: Engine,
+  { call, line }: { readonly call: Resolved; readonly line: Line },
+  exchange: Exchange,
+): Promise<void> {
+  // One caller's abort is not another's, and a handshake nobody answers does not keep them all waiting.
+  const deadline = createDeadline(undefined, PATIENCE_MS)
+  const penalty = () => platform.monotonicMs() + PENALTY_MS
+  try {
+    const session = await openSession(engine, { ...handshakeCall(call), signal: deadline.signal }, exchange)
+    // Condition: a handshake without a session at its end means signatures for five minutes.
+    if (session === undefined) line.retryAfterMs = penalty()
+    else line.session = session
+  } catch {
+    line.retryAfterMs = penalty()
+  } finally {
+    deadline.clear()
+  }
+}
+
+function handshakeCall(call: Resolved): Resolved {
+  const target = parseTarget(call.basePath + SESSION_PATH)
+  return {
+    ...call,
+    url: new URL(target.target, call.url),
+    target,
+    method: 'POST',
+    fields: new Fields(['content-type', 'application/json']),
+    redirect: 'manual',
+    options: { mode: 'enforce' },
+    isOwn: true,
+  }
+}
+
+async function openSession(engine: Engine, call: Resolved, exchange: Exchange): Promise<ClientSession | undefined> {
+  const epoch = engine.sessions?.epoch
+  const startedMs = platform.monotonicMs()
+  const half = await createHalf(CURVE)
+  const { answer, call: made } = await exchange(engine, { ...call, body: encodeOffer(half.jwk) })
+  const grant = answer.status === 200 && answer.body !== undefined ? readGrant(answer.body, CURVE) : undefined
+  const { answerProof, token } = made
+  if (grant === undefined || answerProof === undefined || token === undefined) return undefined
+  learn(engine, call.peer, grant)
+  const secret = await half.agree(grant)
+  // Condition: a session whose halves yield no secret is not used.
+  if (secret === undefined) return undefined
+  const keys = await deriveSessionKeys({
+    secret,
+    requestBase: proofBase(made.proof, made.request),
+    answerBase: proofBase(answerProof, made.answer, made.request),
+  })
+  // Condition: a session that was being opened while sessions were ended by hand is not used.
+  if (engine.sessions?.epoch !== epoch) return undefined
+  return { id: grant.id, keys, token, counter: 0, ...(await boundsOf(engine, { grant, token, startedMs })) }
+}
+
+/** A verified handshake tells what discovery would have told. */
+function learn(engine: Engine, peer: string, { seal }: SessionGrant): void {
+  const known = engine.peers.of(peer)
+  if (seal) known.demandsSeal = true
+  known.discoverAfterMs = knowsForMs()
+}
+
+async function boundsOf(
+  engine: Engine,
+  { grant, token, startedMs }: { grant: SessionGrant; token: VerifiedToken; startedMs: number },
+): Promise<Pick<ClientSession, 'generation' | 'ownKeyId' | 'expiresAt' | 'endsAtMs' | 'renewAtMs'>> {
+  const own = await engine.credentials.current()
+  const now = engine.clock.now()
+  // Condition: a session ends no later than either token.
+  const expiresAt = Math.min(now + grant.expiresIn * 1000, token.expiresAt, own.expiresAt)
+  return {
+    generation: engine.trust.current().generation,
+    ownKeyId: own.keyId,
+    expiresAt,
+    endsAtMs: startedMs + grant.expiresIn * 1000,
+    renewAtMs: startedMs + (expiresAt - now) * RENEW_AT,
+  }
+}
