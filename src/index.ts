@@ -7,7 +7,7 @@ export { CountersignError, type ErrorDetail, isCountersignError } from './core/e
 export type { MaybePromise } from './core/maybe-promise.ts'
 export type { Jwk } from './crypto/primitives.ts'
 export { type Call, currentCall } from './flow/call-context.ts'
-export type { Mode, Transport } from './flow/engine.ts'
+export type { ExchangeAnswer, ExchangeRequest, Mode, Transport } from './flow/engine.ts'
 export type { GuardOptions } from './flow/inbound/guard-options.ts'
 export type { CallOptions, ClientOptions } from './flow/outbound/call-options.ts'
 export type { SecureInit } from './flow/outbound/resolve.ts'

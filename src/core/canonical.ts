@@ -8,6 +8,8 @@ export interface CanonicalTarget {
   readonly query: string | undefined
 }
 
+/** What most paths look like: unreserved characters alone, no segment that is empty or begins with a dot. */
+const PLAIN = /^(?:\/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+$/
 const PRINTABLE = /^[\x21-\x7e]+$/
 const UNRESERVED = /^[A-Za-z0-9._~-]$/
 const ENCODED = /%([0-9A-Fa-f]{2})?/g
@@ -24,6 +26,8 @@ function notCanonical(step: string): CountersignError {
  * the way could read differently does not pass.
  */
 export function parseTarget(target: string): CanonicalTarget {
+  // It has one spelling at first sight: none of what is refused below can be in it.
+  if (target.length <= MAX_TARGET && PLAIN.test(target)) return { target, path: target, query: undefined }
   // Condition: a target that is not origin-form printable ASCII is refused.
   if (target.length > MAX_TARGET || !target.startsWith('/') || !PRINTABLE.test(target)) throw notCanonical('form')
   // Condition: a target with a fragment or a backslash is refused.
@@ -65,6 +69,7 @@ function checkEscape(path: string, at: number, digits: string | undefined): void
 
 /** Brings the path of a URL this process calls into its one spelling where that does not change its meaning. */
 export function targetOf(url: URL): CanonicalTarget {
+  if (url.search === '' && PLAIN.test(url.pathname)) return parseTarget(url.pathname)
   const path = url.pathname.replace(/[\^|]/g, encodeURIComponent).replace(/%[0-9A-Fa-f]{2}/g, (triplet) => {
     const character = String.fromCharCode(Number.parseInt(triplet.slice(1), 16))
     return UNRESERVED.test(character) ? character : triplet.toUpperCase()

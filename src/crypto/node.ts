@@ -9,6 +9,7 @@ import {
   createSecretKey,
   diffieHellman,
   generateKeyPairSync,
+  hash,
   type KeyObject,
   sign as signWith,
   verify as verifyWith,
@@ -89,17 +90,23 @@ function pointKey(curve: Curve, point: Uint8Array): KeyObject | undefined {
 export const primitives: Primitives = Object.freeze({
   name: 'node' as const,
 
-  digest(hash: 'SHA-256' | 'SHA-512', data: Uint8Array): Bytes {
+  digest(name: 'SHA-256' | 'SHA-512', data: Uint8Array): Bytes {
     return own(
-      createHash(hash === 'SHA-256' ? 'sha256' : 'sha512')
+      createHash(name === 'SHA-256' ? 'sha256' : 'sha512')
         .update(data)
         .digest(),
     )
   },
 
+  // One call, and the text is made where the digest is: a third of what a Buffer and its base64 cost.
+  digestText: (data: Uint8Array): string => hash('sha256', data, 'base64'),
+
   macKey: (raw: Uint8Array): MacKey => seal({ key: createSecretKey(raw) }),
 
   mac: (key: MacKey, data: Uint8Array): Bytes => own(createHmac('sha256', look(key).key).update(data).digest()),
+
+  macText: (key: MacKey, text: string): string =>
+    createHmac('sha256', look(key).key).update(text, 'latin1').digest('base64'),
 
   aeadKey(raw: Uint8Array): AeadKey {
     // Condition: an AES key of another size than 256 bits is refused.

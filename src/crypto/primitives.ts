@@ -27,8 +27,12 @@ export type AgreementKey = Handle<'agreement'>
 export interface Primitives {
   readonly name: 'web' | 'node'
   digest(hash: 'SHA-256' | 'SHA-512', data: Uint8Array): MaybePromise<Bytes>
+  /** The SHA-256 of data in base64, which a header field carries it in. */
+  digestText(data: Uint8Array): MaybePromise<string>
   macKey(raw: Uint8Array): MaybePromise<MacKey>
   mac(key: MacKey, data: Uint8Array): MaybePromise<Bytes>
+  /** The MAC of a text, which has to be ASCII, in base64. */
+  macText(key: MacKey, text: string): MaybePromise<string>
   aeadKey(raw: Uint8Array): MaybePromise<AeadKey>
   /** Ciphertext and tag. A nonce is used once a key: the caller's duty. */
   encrypt(key: AeadKey, nonce: Uint8Array, plaintext: Uint8Array, aad: Uint8Array): MaybePromise<Bytes>

@@ -1,4 +1,5 @@
-import { type Bytes, equalBytes } from '../core/bytes.ts'
+import { toBase64 } from '../core/base64url.ts'
+import { type Bytes, equalBytes, utf8 } from '../core/bytes.ts'
 import type { MaybePromise } from '../core/maybe-promise.ts'
 import {
   agreeX25519,
@@ -166,6 +167,11 @@ export function createWebPrimitives(supports: Supports): Primitives {
       const padded = raw.length === 0 ? ZERO : own(raw)
       return seal(await crypto.subtle.importKey('raw', padded, { name: 'HMAC', hash: 'SHA-256' }, false, ['sign']))
     },
+    digestText: async (data: Uint8Array) => toBase64(new Uint8Array(await crypto.subtle.digest('SHA-256', own(data)))),
+
+    macText: async (key: MacKey, text: string) =>
+      toBase64(new Uint8Array(await crypto.subtle.sign('HMAC', look<CryptoKey>(key), utf8(text)))),
+
     mac: async (key: MacKey, data: Uint8Array) =>
       new Uint8Array(await crypto.subtle.sign('HMAC', look<CryptoKey>(key), own(data))),
     async aeadKey(raw: Uint8Array): Promise<AeadKey> {

@@ -1,7 +1,7 @@
 import { isCountersignError } from '../core/errors.ts'
 import type { MaybePromise } from '../core/maybe-promise.ts'
-import type { VerifiedToken } from '../token/verify-wit.ts'
-import type { Engine } from './engine.ts'
+import type { TokenVerifier, VerifiedToken } from '../token/verify-wit.ts'
+import type { TrustHolder } from '../trust/holder.ts'
 
 /** The token behind a session, and the version of trust that last vouched for it. */
 export interface Vouched {
@@ -9,12 +9,18 @@ export interface Vouched {
   generation: number
 }
 
+/** What can vouch for a token. */
+export interface Vouching {
+  readonly tokens: TokenVerifier
+  readonly trust: TrustHolder
+}
+
 /** Whether trust still vouches for the token behind a session: asked anew for each version of trust, and no oftener. */
-export function isVouched(engine: Pick<Engine, 'tokens' | 'trust'>, held: Vouched): MaybePromise<boolean> {
+export function isVouched(engine: Vouching, held: Vouched): MaybePromise<boolean> {
   return held.generation === engine.trust.current().generation || vouchAgain(engine, held)
 }
 
-async function vouchAgain(engine: Pick<Engine, 'tokens' | 'trust'>, held: Vouched): Promise<boolean> {
+async function vouchAgain(engine: Vouching, held: Vouched): Promise<boolean> {
   const trust = engine.trust.current()
   try {
     await engine.tokens.verify(held.token.token, trust)

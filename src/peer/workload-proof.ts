@@ -8,9 +8,11 @@ import {
   checkRequestCoverage,
   type Proof,
   proofBase,
+  proofText,
   verifyMac,
   verifyProof,
 } from '../signature/proof.ts'
+import { rememberShape } from '../signature/quick-proof.ts'
 import type { TokenVerifier, VerifiedToken } from '../token/verify-wit.ts'
 import type { Trust } from '../trust/trust.ts'
 import type { Authenticator } from './authenticator.ts'
@@ -110,7 +112,8 @@ export async function proveSession(
   try {
     checkFreshness(proof.parameters, { now: nowSeconds(context.clock), toleranceSeconds: context.toleranceSeconds })
     checkRequestCoverage(proof, request)
-    await verifyMac(proof, proofBase(proof, request), key)
+    await verifyMac(proof, proofText(proof, request), key)
+    rememberShape(proof, 'request')
   } catch (cause) {
     throw withKeyId(cause, token.keyId)
   }

@@ -53,12 +53,18 @@ export function signatureBase(components: readonly Component[], member: string, 
   return `${base}"@signature-params": ${member}`
 }
 
-/** The bytes of a base, which is ASCII by definition. */
-export function baseBytes(base: string): Bytes {
-  const bytes = utf8(base)
+const FOREIGN = /[^\0-\x7f]/
+
+/** A base, which is ASCII by definition. */
+export function asciiBase(base: string): string {
   // Condition: a signature base that is not ASCII is refused.
-  if (bytes.length !== base.length) throw underivable(foreignName(base))
-  return bytes
+  if (FOREIGN.test(base)) throw underivable(foreignName(base))
+  return base
+}
+
+/** The bytes of a base. */
+export function baseBytes(base: string): Bytes {
+  return utf8(asciiBase(base))
 }
 
 /** The name of the first component whose line is not ASCII. */

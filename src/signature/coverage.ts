@@ -32,7 +32,7 @@ const UNPROVEN: ReadonlySet<string> = new Set([
 const CLIENT_CERTIFICATE = 'x-forwarded-client-cert'
 
 /** Fields that have to be covered where they are present: the draft's, and those that say how to read a body. */
-const DEMANDED: readonly string[] = [
+export const DEMANDED: readonly string[] = [
   'content-type',
   'content-digest',
   'authorization',
@@ -60,11 +60,6 @@ export function isDemanded(name: string): boolean {
 /** Whether a field is part of the proof itself. */
 export function isProofField(name: string): boolean {
   return name === 'signature' || name === 'signature-input'
-}
-
-/** The demanded fields that a message has. */
-export function demandedIn(fields: Fields): string[] {
-  return DEMANDED.filter((name) => fields.has(name))
 }
 
 /** The fields of a request that its signer covers: all but the unproven and those of the proof. Never trailers. */

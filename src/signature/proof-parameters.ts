@@ -1,7 +1,7 @@
 import { CountersignError } from '../core/errors.ts'
 import type { MessageKind } from './component.ts'
-import { serializeParams } from './structured-fields/serialize.ts'
-import type { BareItem, Params } from './structured-fields/value.ts'
+import { serializeInteger, serializeString } from './structured-fields/serialize.ts'
+import type { Params } from './structured-fields/value.ts'
 
 /** The tag by which a workload's signature is found among others (draft-ietf-wimse-http-signature §3). */
 export const WIMSE_TAG = 'wimse-workload-to-workload'
@@ -118,15 +118,12 @@ function flagOf(params: Params, name: string): boolean {
 /** Writes parameters as they are signed: always in this order. */
 export function serializeParameters(parameters: ProofParameters): string {
   const { created, expires, nonce, tag, keyid, audience, signResponse, requestNonce } = parameters
-  const params: [string, BareItem][] = [
-    ['created', created],
-    ['expires', expires],
-  ]
-  if (nonce !== '') params.push(['nonce', nonce])
-  if (keyid !== undefined) params.push(['keyid', keyid])
-  params.push(['tag', tag])
-  if (audience !== undefined) params.push(['wimse-aud', audience])
-  if (signResponse) params.push(['wimse-sign-response', true])
-  if (requestNonce !== undefined) params.push(['wimse-req-nonce', requestNonce])
-  return serializeParams(params)
+  let text = `;created=${serializeInteger(created)};expires=${serializeInteger(expires)}`
+  if (nonce !== '') text += `;nonce=${serializeString(nonce)}`
+  if (keyid !== undefined) text += `;keyid=${serializeString(keyid)}`
+  text += `;tag=${serializeString(tag)}`
+  if (audience !== undefined) text += `;wimse-aud=${serializeString(audience)}`
+  if (signResponse) text += ';wimse-sign-response'
+  if (requestNonce !== undefined) text += `;wimse-req-nonce=${serializeString(requestNonce)}`
+  return text
 }

@@ -1,12 +1,13 @@
 import { primitives } from '#crypto'
-import { type Bytes, equalBytes } from '../core/bytes.ts'
+import { fromBase64, toBase64 } from '../core/base64url.ts'
+import { type Bytes, equalText, utf8 } from '../core/bytes.ts'
 import { CountersignError } from '../core/errors.ts'
 import type { MaybePromise } from '../core/maybe-promise.ts'
 import type { Fields, HttpRequest, HttpResponse } from '../core/message.ts'
 import type { MacKey, VerifyingKey } from '../crypto/primitives.ts'
-import { baseBytes, signatureBase } from './base.ts'
+import { asciiBase, signatureBase } from './base.ts'
 import { type Component, componentOf, inputOf, type MessageKind, ofRequest, readComponents } from './component.ts'
-import { demandedIn } from './coverage.ts'
+import { DEMANDED } from './coverage.ts'
 import { type ProofParameters, readParameters, SESSION_TAG, WIMSE_TAG } from './proof-parameters.ts'
 import { readSignatureFields, type SignatureEntry } from './signature-fields.ts'
 import { serializeParams } from './structured-fields/serialize.ts'
@@ -22,13 +23,17 @@ const TARGET = componentOf('@request-target')
 const TOKEN = componentOf('workload-identity-token')
 const OF_REQUEST = [METHOD, TARGET] as const
 const OF_ANSWER = [STATUS, ofRequest(METHOD), ofRequest(TARGET)] as const
+const OF_SIGNED_REQUEST = [...OF_REQUEST, TOKEN] as const
+const OF_SIGNED_ANSWER = [...OF_ANSWER, TOKEN] as const
+const DEMANDED_COMPONENTS = DEMANDED.map(componentOf)
 
 /** What a proof consists of. */
 export interface ProofParts {
   readonly label: string
   readonly components: readonly Component[]
   readonly parameters: ProofParameters
-  readonly signature: Bytes
+  /** As bytes, or as a header field carries them: base64 in its one spelling. */
+  readonly signature: Bytes | string
   /** The inner list with its parameters, as `@signature-params` and `"signature-input";req;key` carry it. */
   readonly member: string
 }
@@ -38,6 +43,9 @@ export interface ProofParts {
  * of a session. What it says holds once it is verified.
  */
 export interface Proof extends ProofParts {
+  readonly signature: Bytes
+  /** The signature in base64. */
+  readonly signatureText: string
   /** Whether the whole value of a field is covered; of the request's field, for an answer that names it `req`. */
   covers(field: string, from?: 'req'): boolean
   /** Whether this very component is covered. */
@@ -48,16 +56,27 @@ class SignatureProof implements Proof {
   readonly label: string
   readonly components: readonly Component[]
   readonly parameters: ProofParameters
-  readonly signature: Bytes
   readonly member: string
+  readonly #signature: Bytes | string
   #identities: ReadonlySet<string> | undefined
 
-  constructor({ label, components, parameters, signature, member }: ProofParts) {
+  constructor({ label, components, parameters, signature, member }: ProofParts, identities?: ReadonlySet<string>) {
     this.label = label
     this.components = components
     this.parameters = parameters
-    this.signature = signature
     this.member = member
+    this.#signature = signature
+    this.#identities = identities
+  }
+
+  get signature(): Bytes {
+    const given = this.#signature
+    return typeof given === 'string' ? (fromBase64(given) ?? new Uint8Array(0)) : given
+  }
+
+  get signatureText(): string {
+    const given = this.#signature
+    return typeof given === 'string' ? given : toBase64(given)
   }
 
   has(component: Component): boolean {
@@ -79,9 +98,9 @@ class SignatureProof implements Proof {
   }
 }
 
-/** Puts a proof together from its parts. */
-export function createProof(parts: ProofParts): Proof {
-  return new SignatureProof(parts)
+/** Puts a proof together from its parts; what it covers is worked out when it is asked for, if it is not given. */
+export function createProof(parts: ProofParts, identities?: ReadonlySet<string>): Proof {
+  return new SignatureProof(parts, identities)
 }
 
 /** Whether a proof is one by the keys of a session. */
@@ -140,8 +159,8 @@ export function checkFreshness(
 
 /** Checks that a proof covers what the draft and this library demand of a request. */
 export function checkRequestCoverage(proof: Proof, request: HttpRequest): void {
-  const token = isSessionProof(proof) ? [] : [TOKEN]
-  const missing = firstMissing(proof, [...OF_REQUEST, ...token, ...demandedIn(request.fields).map(componentOf)])
+  const missing =
+    firstMissing(proof, isSessionProof(proof) ? OF_REQUEST : OF_SIGNED_REQUEST) ?? firstDemanded(proof, request.fields)
   // Condition: a request of which something that must be proven is not covered as a whole is refused.
   if (missing !== undefined) throw new CountersignError('field-not-covered', { detail: { step: missing.name } })
 }
@@ -156,10 +175,10 @@ export interface AnswerBinding {
 /** Checks that a proof covers what an answer has to prove, and that it belongs to this request and no other. */
 export function checkAnswerCoverage(proof: Proof, response: HttpResponse, binding: AnswerBinding): void {
   const { requestProof, acceptUnbound = false } = binding
-  const token = isSessionProof(proof) ? [] : [TOKEN]
-  const demanded = [...OF_ANSWER, ...token, ...demandedIn(response.fields).map(componentOf)]
   // Condition: an answer of which something that must be proven is not covered as a whole is refused.
-  throwUnbound(firstMissing(proof, demanded))
+  throwUnbound(
+    firstMissing(proof, isSessionProof(proof) ? OF_ANSWER : OF_SIGNED_ANSWER) ?? firstDemanded(proof, response.fields),
+  )
   // Condition: an answer to the nonce of another request is refused.
   if (proof.parameters.requestNonce !== requestProof.parameters.nonce) throw unbound('wimse-req-nonce')
   // Under a session nobody else has the key, and a counter names one request: method and target are for the reader.
@@ -174,6 +193,10 @@ function firstMissing(proof: Proof, components: readonly Component[]): Component
   return components.find((component) => !proof.has(component))
 }
 
+function firstDemanded(proof: Proof, fields: Fields): Component | undefined {
+  return DEMANDED_COMPONENTS.find((component) => fields.has(component.name) && !proof.has(component))
+}
+
 function throwUnbound(missing: Component | undefined): void {
   if (missing !== undefined) throw unbound(missing.name)
 }
@@ -182,20 +205,25 @@ function unbound(step: string): CountersignError {
   return new CountersignError('answer-unbound', { detail: { step } })
 }
 
-/** The bytes a proof is verified over; something covered that is not there means that it cannot hold. */
-export function proofBase(proof: Proof, message: HttpRequest | HttpResponse, request?: HttpRequest): Bytes {
-  return baseBytes(signatureBase(proof.components, proof.member, { message, request }))
+/** The text a proof is verified over; something covered that is not there means that it cannot hold. */
+export function proofText(proof: Proof, message: HttpRequest | HttpResponse, request?: HttpRequest): string {
+  return asciiBase(signatureBase(proof.components, proof.member, { message, request }))
 }
 
-/** Verifies the proof of a session over its base. */
-export function verifyMac(proof: Proof, base: Bytes, key: MacKey): MaybePromise<void> {
-  const mac = primitives.mac(key, base)
+/** The same as bytes. */
+export function proofBase(proof: Proof, message: HttpRequest | HttpResponse, request?: HttpRequest): Bytes {
+  return utf8(proofText(proof, message, request))
+}
+
+/** Verifies the proof of a session over its text. */
+export function verifyMac(proof: Proof, text: string, key: MacKey): MaybePromise<void> {
+  const mac = primitives.macText(key, text)
   return mac instanceof Promise ? mac.then((value) => assertSame(value, proof)) : assertSame(mac, proof)
 }
 
-function assertSame(mac: Bytes, { signature }: Proof): void {
+function assertSame(mac: string, { signatureText }: Proof): void {
   // Condition: a proof whose MAC does not hold under the key of its session and direction is refused.
-  if (!equalBytes(mac, signature)) throw new CountersignError('proof-invalid', { detail: { step: 'mac' } })
+  if (!equalText(mac, signatureText)) throw new CountersignError('proof-invalid', { detail: { step: 'mac' } })
 }
 
 /** Verifies a proof by the key of a token over its base. */

@@ -1,11 +1,11 @@
 import { primitives } from '#crypto'
 import { toBase64 } from '../core/base64url.ts'
-import type { Bytes } from '../core/bytes.ts'
+import { utf8 } from '../core/bytes.ts'
 import { CountersignError, isCountersignError } from '../core/errors.ts'
 import type { MaybePromise } from '../core/maybe-promise.ts'
 import type { HttpRequest, HttpResponse } from '../core/message.ts'
 import type { MacKey, SigningKey } from '../crypto/primitives.ts'
-import { type BaseSource, baseBytes, signatureBase } from './base.ts'
+import { asciiBase, type BaseSource, signatureBase } from './base.ts'
 import { type Component, componentOf, inputOf, type MessageKind, ofRequest } from './component.ts'
 import { answerCoverage, requestCoverage } from './coverage.ts'
 import { createProof, MAX_COMPONENTS, memberOf, type Proof } from './proof.ts'
@@ -103,13 +103,18 @@ function signWith(how: HowToSign, plan: Plan): MaybePromise<SignedProof> {
   const input = `${serializeKey(label)}=${member}`
   // Condition: a message whose Signature-Input would be too long is not signed.
   if (input.length > MAX_FIELD_LENGTH) throw plan.refuse('length')
-  const base = attempt(plan, () => baseBytes(signatureBase(components, member, plan.source)))
-  const finish = (signature: Bytes): SignedProof => ({
-    fields: { 'signature-input': input, signature: `${label}=:${toBase64(signature)}:` },
+  const base = attempt(plan, () => asciiBase(signatureBase(components, member, plan.source)))
+  const finish = (signature: string): SignedProof => ({
+    fields: { 'signature-input': input, signature: `${label}=:${signature}:` },
     proof: createProof({ label, components, parameters, signature, member }),
   })
-  const signature = how.macKey === undefined ? primitives.sign(how.signingKey, base) : primitives.mac(how.macKey, base)
+  const signature = how.macKey === undefined ? signatureOf(how.signingKey, base) : primitives.macText(how.macKey, base)
   return signature instanceof Promise ? signature.then(finish) : finish(signature)
+}
+
+function signatureOf(key: SigningKey, base: string): MaybePromise<string> {
+  const signature = primitives.sign(key, utf8(base))
+  return signature instanceof Promise ? signature.then(toBase64) : toBase64(signature)
 }
 
 /** A field that cannot be covered is the mistake of who set it. */

@@ -9,6 +9,7 @@ import { guard } from '../../src/adapters/express.ts'
 import type { Workload } from '../../src/flow/workload.ts'
 import { allowAuthenticated } from '../../src/policy/allow-authenticated.ts'
 import { definePolicy } from '../../src/policy/define-policy.ts'
+import type { WorkloadOptions } from '../../src/workload/workload-options.ts'
 import { type SocketDomain, socketDomain } from '../journeys/domain.ts'
 import { listen, type Service } from '../journeys/servers.ts'
 import { EventLog } from './event-log.ts'
@@ -31,18 +32,21 @@ describe('an Express app behind a guard', () => {
     service = undefined
   })
 
-  async function start(build: (app: express.Express) => void): Promise<{ at: string; orders: Workload }> {
+  async function start(
+    build: (app: express.Express) => void,
+    overrides: Partial<WorkloadOptions> = {},
+  ): Promise<{ at: string; orders: Workload }> {
     const app = express()
     app.set('env', 'test')
     build(app)
     service = await listen(createServer(app))
-    return { at: service.origin, orders: await world.caller('orders', service.origin) }
+    return { at: service.origin, orders: await world.caller('orders', service.origin, overrides) }
   }
 
   it('a request whose body somebody read before the guard is refused by name', async () => {
     const errors: unknown[] = []
     let ran = false
-    const { at, orders } = await start((app) => {
+    const build = (app: express.Express) => {
       app.use(express.json())
       app.use(guard(world.ledger, { policy }))
       app.post('/entries', (_req, res) => {
@@ -53,7 +57,8 @@ describe('an Express app behind a guard', () => {
         errors.push(error)
         res.status(500).end()
       }) as express.ErrorRequestHandler)
-    })
+    }
+    const { at, orders } = await start(build, { sessions: false })
     await expect(orders.fetch(`${at}/entries`, json)).rejects.toMatchObject({ code: 'answer-unsigned' })
     expect(errors).toMatchObject([
       { code: 'body-read-before-guard', message: expect.stringContaining('before body parsers') },
@@ -151,6 +156,7 @@ describe('an Express app behind a guard', () => {
     })
     const sent: { url: string; init: RequestInit }[] = []
     const tapped = await world.caller('orders', service?.origin ?? '', {
+      sessions: false,
       transport: async (url, init) => {
         sent.push({ url, init })
         throw new TypeError('kept')

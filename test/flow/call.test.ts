@@ -39,12 +39,12 @@ it('a safe call that was refused for our clock repeats itself once, by the peerâ
     return new Response('ok')
   })
   const clock = createFakeClock(domain.clock.now() - 200_000)
-  const late = await domain.workload('late', { clock })
+  const late = await domain.workload('late', { clock, sessions: false })
   const post = { method: 'POST', body: 'x', countersign: { seal: 'never' as const } }
   expect((await late.fetch('https://ledger.test/a', post)).status).toBe(400)
   expect(engineOf(late).peers.of(ledger.id).clockOffsetSeconds).toBe(200)
   expect((await late.fetch('https://ledger.test/a', post)).status).toBe(200)
-  const later = await domain.workload('later', { clock })
+  const later = await domain.workload('later', { clock, sessions: false })
   expect((await later.fetch('https://ledger.test/a')).status).toBe(200)
   expect(ran).toBe(2)
 })
@@ -54,7 +54,8 @@ it('an abort rejects with its reason, a timeout with a code, a transport failure
   const ledger = await domain.workload('ledger')
   const hang: typeof fetch = (_url, init) =>
     new Promise((_resolve, reject) => init?.signal?.addEventListener('abort', () => reject(new Error('aborted'))))
-  const orders = await domain.workload('orders', { peers: { 'https://ledger.test': ledger.id }, transport: hang })
+  const peers = { 'https://ledger.test': ledger.id }
+  const orders = await domain.workload('orders', { peers, transport: hang, sessions: false })
   const reason = new Error('the user left')
   const controller = new AbortController()
   const pending = orders.fetch('https://ledger.test/a', { signal: controller.signal })
@@ -66,9 +67,16 @@ it('an abort rejects with its reason, a timeout with a code, a transport failure
     outcome: 'unknown',
     retryable: true,
   })
+  // Nothing but the handshake was sent: the call has certainly not run.
+  const opening = await domain.workload('opening', { peers, transport: hang })
+  await expect(opening.fetch('https://ledger.test/a', { countersign: { timeoutMs: 1 } })).rejects.toMatchObject({
+    code: 'timed-out',
+    outcome: 'not-run',
+    retryable: true,
+  })
   const cause = new TypeError('fetch failed')
   const broken = await domain.workload('broken', {
-    peers: { 'https://ledger.test': ledger.id },
+    peers,
     transport: () => Promise.reject(cause),
   })
   await expect(broken.fetch('https://ledger.test/a')).rejects.toMatchObject({ code: 'transport-failed', cause })
@@ -120,11 +128,12 @@ it('a refusal for another reason than the clock is not repeated', async () => {
     sent++
     return domain.deliver(new Request(url, init))
   }
-  const orders = await domain.workload('orders', { transport })
+  const orders = await domain.workload('orders', { transport, sessions: false })
   expect((await orders.fetch('https://ledger.test/a')).status).toBe(400)
   expect(sent).toBe(1)
   // Its clock is far off, too: but what it answers is not that our proof was refused.
-  const other = await domain.workload('other', { clock: createFakeClock(domain.clock.now() - 25_000), transport })
+  const clock = createFakeClock(domain.clock.now() - 25_000)
+  const other = await domain.workload('other', { clock, transport, sessions: false })
   const problem = { status: 400, headers: { 'content-type': 'application/problem+json' } }
   for (const answer of [new Response('{"type":"about:blank"}', problem), new Response('no', { status: 400 })]) {
     sent = 0

@@ -6,7 +6,7 @@ import { createWire, withField } from '../refusals/wire.ts'
 it('writes one event a side under one id, whatever became of the call', async () => {
   const domain = await testDomain('acme.test')
   domain.serve(await domain.workload('ledger'), 'https://ledger.test', () => new Response('ok'))
-  const orders = await domain.workload('orders')
+  const orders = await domain.workload('orders', { sessions: false })
   domain.sink.clear()
   const answer = await orders.fetch('https://ledger.test/a')
   const { callId } = answerOf(answer)
@@ -15,6 +15,25 @@ it('writes one event a side under one id, whatever became of the call', async ()
     ['callee', callId],
     ['caller', callId],
   ])
+})
+
+it('writes one event a side for a handshake, and one for each call under its session', async () => {
+  const domain = await testDomain('acme.test')
+  domain.serve(await domain.workload('ledger'), 'https://ledger.test', () => new Response('ok'))
+  const orders = await domain.workload('orders')
+  domain.sink.clear()
+  const ids: string[] = []
+  for (const path of ['/a', '/b']) ids.push(answerOf(await orders.fetch(`https://ledger.test${path}`)).callId)
+  await orders.audit.flush()
+  const events = domain.sink.events.map(({ side, path, authenticatedBy }) => [side, path, authenticatedBy].join(' '))
+  const session = '/.well-known/countersign/session'
+  expect(events.sort()).toEqual(
+    [
+      ...[`callee ${session} signature`, 'callee /a session', 'callee /b session'],
+      ...[`caller ${session} signature`, 'caller /a session', 'caller /b session'],
+    ].sort(),
+  )
+  for (const id of ids) expect(domain.sink.events.filter(({ callId }) => callId === id)).toHaveLength(2)
 })
 
 it('writes down method and id of a head that could not be read', async () => {

@@ -81,7 +81,8 @@ describe.each([...adapters])('%s', (_name, start) => {
 
   it('answers 415 to a plaintext body where the policy demands sealing', async () => {
     const before = log.length
-    const answer = await (await world.caller('billing', service.origin)).fetch(`${service.origin}/secret`, {
+    const billing = await world.caller('billing', service.origin, { sessions: false })
+    const answer = await billing.fetch(`${service.origin}/secret`, {
       method: 'POST',
       headers: json,
       body: '{}',
@@ -92,8 +93,21 @@ describe.each([...adapters])('%s', (_name, start) => {
     expect(log.length).toBe(before)
   })
 
-  it('finds out by discovery that sealing is asked for, and seals the first body', async () => {
+  it('says in its handshake that sealing is demanded: no plaintext body is sent, and the first one is sealed', async () => {
+    const before = log.length
     const billing = await world.caller('billing', service.origin)
+    const secret = { method: 'POST', headers: json, body: '{"a":1}' }
+    const plain = billing.fetch(`${service.origin}/secret`, { ...secret, countersign: { seal: 'never' } })
+    await expect(plain).rejects.toMatchObject({ code: 'encryption-required', outcome: 'not-run' })
+    expect(log.length).toBe(before)
+    const answer = await billing.fetch(`${service.origin}/secret`, secret)
+    expect(answer.status).toBe(200)
+    expect(answerOf(answer).sealed).toBe(true)
+    expect((await calleeEvents(world)).at(-1)).toMatchObject({ authenticatedBy: 'session', sealed: true })
+  })
+
+  it('finds out by discovery that sealing is asked for, and seals the first body', async () => {
+    const billing = await world.caller('billing', service.origin, { sessions: false })
     const answer = await billing.fetch(`${service.origin}/secret`, { method: 'POST', headers: json, body: '{"a":1}' })
     expect(answer.status).toBe(200)
     expect(answerOf(answer).sealed).toBe(true)

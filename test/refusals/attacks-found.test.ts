@@ -69,6 +69,7 @@ describe('redirects', () => {
     const urls: string[] = []
     const orders = await domain.workload('orders', {
       mode: 'observe',
+      sessions: false,
       peers: { [LEDGER]: ledger.id },
       async transport(url) {
         urls.push(url)
@@ -88,7 +89,7 @@ describe('redirects, again', () => {
     const moved = () => new Response(null, { status: 307, headers: { location: 'http://ledger.test/there' } })
     domain.serve(ledger, LEDGER, moved)
     const { urls, transport } = tap(domain)
-    const orders = await domain.workload('orders', { transport })
+    const orders = await domain.workload('orders', { sessions: false, transport })
     const init = { redirect: 'follow' as const, headers: { authorization: 'Bearer secret' } }
     await expect(orders.fetch(`${LEDGER}/here`, init)).rejects.toMatchObject({ code: 'redirect-refused' })
     expect(urls).toEqual([`${LEDGER}/here`])
@@ -358,7 +359,8 @@ it('what a second guard denies is written down as denied', async () => {
   const address = server.address()
   if (address === null || typeof address === 'string') throw new Error('no port')
   const origin = `http://127.0.0.1:${address.port}`
-  const orders = await domain.workload('orders', { peers: { [origin]: ledger.id }, transport: fetch })
+  const options = { sessions: false as const, peers: { [origin]: ledger.id }, transport: fetch }
+  const orders = await domain.workload('orders', options)
   domain.sink.clear()
   expect((await orders.fetch(`${origin}/a`)).status).toBe(403)
   server.closeAllConnections()
@@ -384,12 +386,26 @@ it('calls at once learn the clock of a peer as one call does', async () => {
   const domain = await testDomain('acme.test')
   const ledger = await domain.workload('ledger')
   domain.serve(ledger, LEDGER, () => new Response('ok'))
-  const orders = await domain.workload('orders', { clock: createFakeClock(domain.clock.now() + 200_000) })
+  const clock = createFakeClock(domain.clock.now() + 200_000)
+  const orders = await domain.workload('orders', { clock, sessions: false })
   const init = { ...post, countersign: { seal: 'never' as const } }
   const first = await Promise.all(Array.from({ length: 4 }, () => orders.fetch(`${LEDGER}/a`, init)))
   expect(first.map(({ status }) => status)).toEqual([400, 400, 400, 400])
   expect(engineOf(orders).peers.of(ledger.id).clockOffsetSeconds).toBe(-200)
   expect((await orders.fetch(`${LEDGER}/a`, init)).status).toBe(200)
+})
+
+it('the handshake of calls at once learns the clock of the peer for all of them', async () => {
+  const domain = await testDomain('acme.test')
+  const ledger = await domain.workload('ledger')
+  domain.serve(ledger, LEDGER, () => new Response('ok'))
+  const { urls, transport } = tap(domain)
+  const orders = await domain.workload('orders', { clock: createFakeClock(domain.clock.now() + 200_000), transport })
+  const answers = await Promise.all(Array.from({ length: 4 }, () => orders.fetch(`${LEDGER}/a`, post)))
+  expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200])
+  expect(engineOf(orders).peers.of(ledger.id).clockOffsetSeconds).toBe(-200)
+  const handshake = `${LEDGER}/.well-known/countersign/session`
+  expect(urls).toEqual([handshake, handshake, ...Array.from({ length: 4 }, () => `${LEDGER}/a`)])
 })
 
 it('an answer is not signed for a proof that nobody has verified, whoever else was believed', async () => {

@@ -7,8 +7,8 @@ import { createWire, fieldAt, withField } from './wire.ts'
 
 const MARK = 'MARKER7f3a'
 
-it('what is secret reaches no error, log or event', async () => {
-  const wire = await createWire()
+it.each(['signature', 'session'] as const)('what is secret reaches no error, log or event: by a %s', async (proof) => {
+  const wire = await createWire({}, proof)
   const lines: string[] = []
   const init = {
     method: 'POST',

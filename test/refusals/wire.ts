@@ -4,11 +4,13 @@ import { Fields } from '../../src/core/message.ts'
 import { admit } from '../../src/flow/admit.ts'
 import { answerHandled, answerSelf } from '../../src/flow/answer.ts'
 import { call } from '../../src/flow/call.ts'
+import { SESSION_PATH } from '../../src/flow/discovery-path.ts'
 import type { Engine } from '../../src/flow/engine.ts'
+import type { HttpAnswer } from '../../src/flow/http-answer.ts'
 import type { GuardOptions } from '../../src/flow/inbound/guard-options.ts'
 import { checkGuardOptions, type GuardSettings, guardSettings } from '../../src/flow/inbound/guard-settings.ts'
 import type { CallOptions } from '../../src/flow/outbound/call-options.ts'
-import { fieldsOf } from '../../src/flow/whatwg.ts'
+import { fieldsOf, headersOf } from '../../src/flow/whatwg.ts'
 import { engineOf, type Workload } from '../../src/flow/workload.ts'
 import { selfIssued } from '../../src/keys/credentials.ts'
 import { publicJwk } from '../../src/keys/jwk.ts'
@@ -35,6 +37,9 @@ export interface Outcome {
 
 export const LEDGER = 'https://ledger.test'
 
+/** By what the caller on a wire proves its calls. */
+export type WireProof = 'signature' | 'session'
+
 /** A caller, a guarded callee, and a wire between them that an attacker holds. */
 export interface Wire {
   readonly domain: TestDomain
@@ -46,25 +51,19 @@ export interface Wire {
   deliver(message: OnTheWire, address?: string): Promise<Outcome>
 }
 
-export async function createWire(options: Partial<GuardOptions> = {}): Promise<Wire> {
+export async function createWire(options: Partial<GuardOptions> = {}, proof: WireProof = 'signature'): Promise<Wire> {
   const domain = await testDomain('acme.test')
   const { keys } = await domain.credentials()
   const ledger = await domain.workload('ledger', { credentials: selfIssued({ keys }) })
+  const guard = guardSettings(engineOf(ledger), checkGuardOptions({ policy: allowAuthenticated(), ...options }))
   const taken: OnTheWire[] = []
   const orders = await domain.workload('orders', {
     peers: { [LEDGER]: ledger.id },
+    ...(proof === 'signature' ? { sessions: false as const } : {}),
     transport: async (url, init) => {
-      const { pathname, search } = new URL(url)
-      const body =
-        init.body === null || init.body === undefined
-          ? new Uint8Array(0)
-          : new Uint8Array(init.body as Uint8Array<ArrayBuffer>)
-      const message = {
-        method: init.method ?? '',
-        target: pathname + search,
-        raw: fieldsOf(new Headers(init.headers)).raw,
-        body,
-      }
+      const message = onTheWire(url, init)
+      // A session has to be there before anything can be taken that is proven by it.
+      if (message.target.endsWith(SESSION_PATH)) return responseOf((await exchangeWith(guard, message)).answer)
       taken.push(message)
       throw new TypeError('the wire keeps it')
     },
@@ -72,7 +71,6 @@ export async function createWire(options: Partial<GuardOptions> = {}): Promise<W
   const sealKey = keys.find(({ use }) => use === 'enc')
   if (sealKey !== undefined)
     engineOf(orders).peers.of(ledger.id).sealKey = { jwk: publicJwk(sealKey), expiresAt: Number.POSITIVE_INFINITY }
-  const guard = guardSettings(engineOf(ledger), checkGuardOptions({ policy: allowAuthenticated(), ...options }))
   return {
     domain,
     orders,
@@ -91,20 +89,47 @@ export async function createWire(options: Partial<GuardOptions> = {}): Promise<W
 
 type Callee = Pick<Wire, 'domain' | 'ledger' | 'guard'>
 
-/** Delivers a request to a guard, and answers as a handler that says `ok` would. */
-export async function deliverTo(
-  { domain, ledger, guard }: Callee,
+/** A request as a transport is given it. */
+export function onTheWire(url: string, { method = '', headers, body }: RequestInit): OnTheWire {
+  const { pathname, search } = new URL(url)
+  const bytes = body === null || body === undefined ? new Uint8Array(0) : new Uint8Array(body as Bytes)
+  return { method, target: pathname + search, raw: fieldsOf(new Headers(headers)).raw, body: bytes }
+}
+
+/** An answer as a transport gives it. */
+export function responseOf({ status, fields, body }: HttpAnswer): Response {
+  return new Response(body ?? null, { status, headers: headersOf(fields) })
+}
+
+/** What a guard made of a request, and the answer of a handler that says `ok`. */
+export interface Exchanged {
+  readonly answer: HttpAnswer
+  readonly ran: boolean
+  readonly bodyWasRead: boolean
+}
+
+/** How a request arrives at a guard. */
+export interface Arriving {
+  readonly address?: string | undefined
+  readonly mountPath?: string
+  /** Waited for before the body is given. */
+  readonly bodyComes?: Promise<void>
+}
+
+/** Gives a request to a guard, and answers as a handler that says `ok` would. */
+export async function exchangeWith(
+  guard: GuardSettings,
   message: OnTheWire,
-  address?: string,
-): Promise<Outcome> {
-  domain.sink.clear()
+  { address, mountPath = '', bodyComes }: Arriving = {},
+): Promise<Exchanged> {
   let bodyWasRead = false
   const admission = await admit(guard, {
     request: { method: message.method, target: message.target, fields: new Fields(message.raw) },
-    mountPath: '',
+    mountPath,
     announcesBody: message.body.length > 0,
-    readBody(maxBytes) {
+    async readBody(maxBytes) {
       bodyWasRead = true
+      await bodyComes
       return message.body.length > maxBytes ? 'too-large' : message.body
     },
     ...(address === undefined ? {} : { address }),
@@ -113,6 +138,17 @@ export async function deliverTo(
   const answer = ran
     ? await answerHandled(guard, admission.stage, { status: 200, fields: new Fields([]), body: utf8('ok') })
     : await answerSelf(guard, admission)
+  return { answer, ran, bodyWasRead }
+}
+
+/** Delivers a request to a guard, and tells what became of it and what was written down. */
+export async function deliverTo(
+  { domain, ledger, guard }: Callee,
+  message: OnTheWire,
+  address?: string,
+): Promise<Outcome> {
+  domain.sink.clear()
+  const { answer, ran, bodyWasRead } = await exchangeWith(guard, message, { address })
   await ledger.audit.flush()
   const events = domain.sink.events.filter(({ side }) => side === 'callee')
   return {

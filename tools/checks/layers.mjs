@@ -21,9 +21,10 @@ const SIDEWAYS = new Set(['trust>keys'])
 const HOMES = {
   jose: /^src\/(token|trust)\//,
   tweetnacl: /^src\/crypto\/curves\.ts$|^src\/audit\/checkpoint/,
+  undici: /^src\/adapters\/undici[a-z-]*\.ts$/,
   zod: /^src\/core\/options\.ts$|\/schema\.ts$/,
 }
-const NODE_HOME = /^src\/(crypto\/node|platform\/node|adapters\/(express|koa|node)[a-z-]*)\.ts$|^src\/cli\//
+const NODE_HOME = /^src\/(crypto\/node|platform\/node|adapters\/(express|koa|node|undici)[a-z-]*)\.ts$|^src\/cli\//
 const IMPORT = /^\s*(?:import|export)\b(?:[^'"`;]*?\bfrom)?\s*['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/gm
 
 export function importsOf(text) {

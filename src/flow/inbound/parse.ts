@@ -4,6 +4,7 @@ import { CountersignError, isCountersignError } from '../../core/errors.ts'
 import type { HttpRequest } from '../../core/message.ts'
 import { type Proof, readProof } from '../../signature/proof.ts'
 import { callNameOf } from '../../signature/proof-parameters.ts'
+import { readQuickly } from '../../signature/quick-proof.ts'
 import { callIdOf } from '../call-id.ts'
 import { readAnnounced } from '../envelope-field.ts'
 import type { GuardSettings } from './guard-settings.ts'
@@ -42,7 +43,7 @@ function checkSize(request: HttpRequest): void {
 /** Signature fields that cannot be read are a bad proof: while observing, somebody else's way of signing passes. */
 function findProof(guard: GuardSettings, request: HttpRequest): Pick<Parsed, 'proof' | 'observed'> {
   try {
-    const proof = readProof(request.fields, 'request')
+    const proof = readQuickly(request.fields, 'request') ?? readProof(request.fields, 'request')
     return { proof, observed: undefined }
   } catch (cause) {
     if (guard.mode !== 'observe' || !isCountersignError(cause)) throw cause

@@ -8,13 +8,9 @@ const DEFAULT_MAX_ANSWER_BYTES = 16_777_216
 
 /** Delivers the request and reads the whole answer, bounded in size and time. */
 export async function send(engine: Engine, call: Signed): Promise<Received> {
-  const { transport } = engine
   const maxBytes = call.options.maxAnswerBytes ?? DEFAULT_MAX_ANSWER_BYTES
   try {
-    const came = await (transport.exchange === undefined
-      ? byFetch(transport, call, maxBytes)
-      : byExchange(transport, call, maxBytes))
-    const { status, fields, body } = came
+    const { status, fields, body } = await deliver(engine.transport, call, maxBytes)
     // Condition: an answer that is larger than the limit is refused.
     if (body === 'too-large' || body.length > maxBytes)
       throw new CountersignError('answer-too-large', { detail: { step: 'size' } })
@@ -28,7 +24,23 @@ export async function send(engine: Engine, call: Signed): Promise<Received> {
 
 type Came = Omit<ExchangeAnswer, 'fields'> & { readonly fields: Fields }
 
-async function byFetch(transport: Transport, call: Signed, maxBytes: number): Promise<Came> {
+async function deliver(transport: Transport, call: Signed, maxBytes: number): Promise<Came> {
+  if (transport.exchange === undefined) return fetchOver(transport, call, maxBytes)
+  const { url, target, method, request, bytes: body, signal } = call
+  const wanted = {
+    origin: url.origin,
+    target: target.target,
+    method,
+    fields: request.fields.raw,
+    body,
+    signal,
+    maxBytes,
+  }
+  const answer = await transport.exchange(wanted)
+  return { status: finalStatus(answer.status), fields: new Fields(answer.fields), body: answer.body }
+}
+
+async function fetchOver(transport: Transport, call: Signed, maxBytes: number): Promise<Came> {
   const response = await transport(call.url.origin + call.target.target, {
     method: call.method,
     headers: headersOf(call.request.fields),
@@ -38,24 +50,6 @@ async function byFetch(transport: Transport, call: Signed, maxBytes: number): Pr
   })
   const status = finalStatus(response.status)
   return { status, fields: fieldsOf(response.headers), body: await readStream(response.body, maxBytes) }
-}
-
-async function byExchange(
-  transport: Pick<Transport, 'exchange'>,
-  call: Signed,
-  maxBytes: number,
-): Promise<Came> {
-  const { url, target, method, request, bytes: body, signal } = call
-  const answer = await transport.exchange({
-    origin: url.origin,
-    target: target.target,
-    method,
-    fields: request.fields.raw,
-    body,
-    signal,
-    maxBytes,
-  })
-  return { status: finalStatus(answer.status), fields: new Fields(answer.fields), body: answer.body }
 }
 
 function finalStatus(status: number): number {

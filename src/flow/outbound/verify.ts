@@ -9,10 +9,12 @@ import {
   isSessionProof,
   type Proof,
   proofBase,
+  proofText,
   readProof,
   verifyMac,
   verifyProof,
 } from '../../signature/proof.ts'
+import { readQuickly, rememberShape } from '../../signature/quick-proof.ts'
 import type { VerifiedToken } from '../../token/verify-wit.ts'
 import type { Engine } from '../engine.ts'
 import type { HttpAnswer } from '../http-answer.ts'
@@ -44,7 +46,10 @@ interface Proven {
 
 async function prove(engine: Engine, call: Received): Promise<Proven> {
   const { session, answer } = call
-  const answerProof = attempt('answer-malformed', () => readProof(answer.fields, 'answer'))
+  const answerProof = attempt(
+    'answer-malformed',
+    () => readQuickly(answer.fields, 'answer') ?? readProof(answer.fields, 'answer'),
+  )
   // Condition: an answer without a signature is refused.
   if (answerProof === undefined) throw unsigned()
   if (!isSessionProof(answerProof)) return proveByToken(engine, call, answerProof)
@@ -57,8 +62,9 @@ async function prove(engine: Engine, call: Received): Promise<Proven> {
 async function proveBySession(call: Received, answerProof: Proof, session: ClientSession): Promise<Proven> {
   const { answer, request } = call
   checkAnswerCoverage(answerProof, answer, { requestProof: call.proof })
-  const base = attempt('answer-invalid', () => proofBase(answerProof, answer, request))
-  await attemptAsync('answer-invalid', () => verifyMac(answerProof, base, session.keys.serverMac))
+  const text = attempt('answer-invalid', () => proofText(answerProof, answer, request))
+  await attemptAsync('answer-invalid', () => verifyMac(answerProof, text, session.keys.serverMac))
+  rememberShape(answerProof, 'answer')
   return { from: peerOf(session.token, 'session'), token: undefined, answerProof }
 }
 

@@ -69,7 +69,8 @@ function serializeBareItem(value: BareItem): string {
   return serializeDisplayString(value.value)
 }
 
-function serializeInteger(value: number): string {
+/** Writes an Integer (RFC 9651 §4.1.4). */
+export function serializeInteger(value: number): string {
   if (!Number.isInteger(value) || Math.abs(value) > LARGEST_INTEGER) throw unwritable('number')
   return String(value)
 }

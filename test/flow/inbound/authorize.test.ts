@@ -6,6 +6,7 @@ import { engineOf } from '../../../src/flow/workload.ts'
 import { selfIssued } from '../../../src/keys/credentials.ts'
 import { definePolicy } from '../../../src/policy/define-policy.ts'
 import { testDomain } from '../../../src/testing/test-domain.ts'
+import type { WorkloadOptions } from '../../../src/workload/workload-options.ts'
 import { createWire, otherSignature, withField, withoutField } from '../../refusals/wire.ts'
 
 const sealedOnly = definePolicy({
@@ -47,7 +48,7 @@ it('a policy that fails to decide refuses the call', async () => {
 })
 
 describe('callers without a seal key', () => {
-  async function withoutSealKey(): Promise<{ status: number; ran: boolean }> {
+  async function withoutSealKey(overrides: Partial<WorkloadOptions>): Promise<{ status: number; ran: boolean }> {
     const domain = await testDomain('acme.test')
     const ledger = await domain.workload('ledger')
     let ran = false
@@ -56,7 +57,7 @@ describe('callers without a seal key', () => {
       return new Response('secret')
     }
     domain.serve(ledger, 'https://ledger.test', handler, { policy: sealedOnly })
-    const orders = await domain.workload('orders', { credentials: await sameAnchor(domain) })
+    const orders = await domain.workload('orders', { credentials: await sameAnchor(domain), ...overrides })
     const answer = await orders.fetch('https://ledger.test/x')
     return { status: answer.status, ran }
   }
@@ -68,7 +69,11 @@ describe('callers without a seal key', () => {
   }
 
   it('get 415 where the answer would have to be sealed', async () => {
-    expect(await withoutSealKey()).toEqual({ status: 415, ran: false })
+    expect(await withoutSealKey({ sessions: false })).toEqual({ status: 415, ran: false })
+  })
+
+  it('are answered under a session, whose keys they have', async () => {
+    expect(await withoutSealKey({})).toEqual({ status: 200, ran: true })
   })
 })
 
@@ -76,7 +81,7 @@ it('a sealed request of a caller to whom the answer cannot be sealed is refused'
   const wire = await createWire()
   const { keys } = await wire.domain.credentials()
   const credentials = selfIssued({ keys: keys.filter(({ use }) => use !== 'enc') })
-  const mute = engineOf(await wire.domain.workload('mute', { credentials }))
+  const mute = engineOf(await wire.domain.workload('mute', { credentials, sessions: false }))
   const { peers, transport, credentials: full } = engineOf(wire.orders)
   // The library itself does not send this: the caller here claims a key that its token does not name.
   const claims: typeof full = {

@@ -1,7 +1,11 @@
 import { expect, it } from 'vitest'
 import { Fields } from '../../../src/core/message.ts'
 import { admit } from '../../../src/flow/admit.ts'
+import type { Authenticator } from '../../../src/peer/authenticator.ts'
+import { workloadProof } from '../../../src/peer/workload-proof.ts'
 import { definePolicy } from '../../../src/policy/define-policy.ts'
+import { testDomain } from '../../../src/testing/test-domain.ts'
+import type { WorkloadOptions } from '../../../src/workload/workload-options.ts'
 import { createWire, withoutField } from '../../refusals/wire.ts'
 
 const nothing = definePolicy({ version: 1, rules: [] })
@@ -61,6 +65,19 @@ it('says whether a route demands sealing', async () => {
     const admission = await admit(wire.guard, arrival)
     if (admission.kind !== 'answered') throw new Error('it was admitted')
     const document: unknown = JSON.parse(new TextDecoder().decode(admission.response.body))
-    expect(document).toEqual({ v: 1, sessions: false, seal })
+    expect(document).toEqual({ v: 1, sessions: true, seal })
   }
+})
+
+it('says whether sessions may be opened', async () => {
+  const without = async (options: { accept?: Authenticator[] }, overrides: Partial<WorkloadOptions>) => {
+    const domain = await testDomain('acme.test')
+    domain.serve(await domain.workload('ledger', overrides), 'https://ledger.test', () => new Response('ok'), options)
+    const orders = await domain.workload('orders')
+    return (await orders.fetch('https://ledger.test/.well-known/countersign')).json()
+  }
+  expect(await without({}, {})).toEqual({ v: 1, sessions: true, seal: false })
+  expect(await without({}, { sessions: false })).toEqual({ v: 1, sessions: false, seal: false })
+  expect(await without({ accept: [workloadProof('signature')] }, {})).toMatchObject({ sessions: false })
+  expect(await without({ accept: [workloadProof('session', 'signature')] }, {})).toMatchObject({ sessions: true })
 })

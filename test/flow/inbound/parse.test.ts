@@ -48,7 +48,7 @@ it('puts back what an ingress cut off the path', async () => {
 it('a proof of a session that is not open here is refused before the body is read', async () => {
   const wire = await createWire()
   const now = Math.floor(wire.domain.clock.now() / 1000)
-  const input = `session=("@method" "@request-target");created=${now};expires=${now + 60};nonce="1";keyid="abc";tag="countersign-session";wimse-aud="${wire.ledger.id}";wimse-sign-response`
+  const input = `session=("@method" "@request-target");created=${now};expires=${now + 60};nonce="1";keyid="AAAAAAAAAAAAAAAAAAAAAA";tag="countersign-session";wimse-aud="${wire.ledger.id}";wimse-sign-response`
   const raw = ['signature-input', input, 'signature', 'session=:AAAA:']
   const message = { method: 'POST', target: '/v1', raw, body: new Uint8Array([1]) }
   const outcome = await wire.deliver(message)

@@ -12,6 +12,7 @@ it('gives an error the id of its call, what is known of its outcome, and one eve
   const domain = await testDomain('acme.test')
   const ledger = await domain.workload('ledger')
   const orders = await domain.workload('orders', {
+    sessions: false,
     peers: { 'https://ledger.test': ledger.id },
     transport: () => Promise.reject(new TypeError('fetch failed')),
   })
@@ -65,6 +66,7 @@ it('repeats no call that was refused for another reason than its clock', async (
   domain.serve(await domain.workload('ledger'), 'https://ledger.test', () => new Response('ok'))
   let sent = 0
   const orders = await domain.workload('orders', {
+    sessions: false,
     // Delivers everything twice: the second answer says that the proof was used before.
     async transport(to, init) {
       sent++

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { inspect } from '../../../src/envelope.ts'
 import { isLoopback } from '../../../src/flow/outbound/seal.ts'
 import { engineOf } from '../../../src/flow/workload.ts'
 import { selfIssued } from '../../../src/keys/credentials.ts'
@@ -14,11 +15,12 @@ const sealedOnly = definePolicy({
 })
 const post = { method: 'POST', body: '{"card":"4929"}' }
 
-/** A caller whose every request lies open on the wire. */
+/** A caller by signature, whose every request lies open on the wire. */
 async function tapped(domain: TestDomain, overrides: Parameters<TestDomain['workload']>[1] = {}) {
   const bodies: string[] = []
   const paths: string[] = []
   const orders = await domain.workload('orders', {
+    sessions: false,
     transport: async (url, init) => {
       paths.push(new URL(url).pathname)
       const request = new Request(url, init)
@@ -130,6 +132,7 @@ it('a sealed call by a workload that has no key to open the answer with is refus
   domain.serve(await domain.workload('ledger'), 'https://ledger.test', () => new Response('ok'))
   const { keys } = await domain.credentials()
   const mute = await domain.workload('mute', {
+    sessions: false,
     credentials: selfIssued({ keys: keys.filter(({ use }) => use !== 'enc') }),
   })
   const always = { ...post, countersign: { seal: 'always' as const } }
@@ -200,4 +203,94 @@ it('leaves bodies plain that do not leave the machine, where nobody asks', async
   expect(answerOf(await orders.fetch('http://localhost:8080/a', post)).sealed).toBe(false)
   expect(answerOf(await orders.fetch('http://localhost:8080/a')).sealed).toBe(false)
   expect(paths).toEqual(['/.well-known/countersign', '/a', '/a'])
+})
+
+describe('under a session', () => {
+  const HANDSHAKE = '/.well-known/countersign/session'
+  const ID = /^[A-Za-z0-9_-]{22}$/
+  const bySession = (domain: TestDomain, overrides: Parameters<TestDomain['workload']>[1] = {}) =>
+    tapped(domain, { sessions: {}, ...overrides })
+
+  /** By what kind of recipient, and for whom, the last body was sealed. */
+  const sealedTo = (bodies: readonly string[]) => inspect(Buffer.from(bodies.at(-1) ?? '', 'latin1')).kids
+
+  async function withoutSealKey(domain: TestDomain) {
+    const { keys } = await domain.credentials()
+    return { credentials: selfIssued({ keys: keys.filter(({ use }) => use !== 'enc') }) }
+  }
+
+  it('bodies are left plain over https where nobody asks, after one handshake and no discovery', async () => {
+    const domain = await testDomain('acme.test')
+    domain.serve(await domain.workload('ledger'), 'https://ledger.test', () => new Response('ok'))
+    const { orders, paths } = await bySession(domain)
+    for (let i = 0; i < 3; i++) expect(answerOf(await orders.fetch('https://ledger.test/a', post)).sealed).toBe(false)
+    expect(paths).toEqual([HANDSHAKE, '/a', '/a', '/a'])
+  })
+
+  it('bodies are sealed by its key over plain http, and to a peer that has no seal key', async () => {
+    const domain = await testDomain('acme.test')
+    const ledger = await domain.workload('ledger', await withoutSealKey(domain))
+    domain.serve(ledger, 'http://ledger.test', async (request) => new Response(`got ${(await request.text()).length}`))
+    const { orders, bodies } = await bySession(domain)
+    const answer = await orders.fetch('http://ledger.test/a', post)
+    expect([answerOf(answer).sealed, await answer.text()]).toEqual([true, 'got 15'])
+    expect(bodies.join()).not.toContain('4929')
+    expect(sealedTo(bodies)).toEqual([{ type: 3, kid: expect.stringMatching(ID) }])
+  })
+
+  it('a workload that has no seal key of its own opens what is sealed to it', async () => {
+    const domain = await testDomain('acme.test')
+    domain.serve(await domain.workload('ledger'), 'https://ledger.test', () => new Response('sealed'))
+    const { orders } = await bySession(domain, await withoutSealKey(domain))
+    const always = { countersign: { seal: 'always' as const } }
+    for (const init of [always, { ...post, ...always }]) {
+      const answer = await orders.fetch('https://ledger.test/a', init)
+      expect([answerOf(answer).sealed, await answer.text()]).toEqual([true, 'sealed'])
+    }
+  })
+
+  it('the first body is sealed where the handshake says that a route asks for it, and none is sent plain', async () => {
+    const domain = await testDomain('acme.test')
+    domain.serve(await domain.workload('ledger'), 'https://ledger.test', () => new Response('ok'), {
+      policy: sealedOnly,
+    })
+    const { orders, bodies, paths } = await bySession(domain)
+    const never = { ...post, countersign: { seal: 'never' as const } }
+    await expect(orders.fetch('https://ledger.test/a', never)).rejects.toMatchObject({ code: 'encryption-required' })
+    expect(paths).toEqual([HANDSHAKE])
+    expect((await orders.fetch('https://ledger.test/a', post)).status).toBe(200)
+    expect(paths).toEqual([HANDSHAKE, '/a'])
+    expect(bodies.join()).not.toContain('4929')
+  })
+
+  it('a key pinned in the trust bundle demands sealing still, and the session seals', async () => {
+    const domain = await testDomain('acme.test')
+    const { keys } = await domain.credentials()
+    const [anchor, sealing] = keys
+    if (anchor === undefined || sealing === undefined) throw new Error('no keys')
+    const trust = trustBundle({
+      trust_domains: { 'acme.test': { keys: [publicJwk(anchor)] } },
+      workloads: { 'spiffe://acme.test/ledger': { seal: [publicJwk(sealing)] } },
+    })
+    const options = { trust, credentials: selfIssued({ keys }) }
+    domain.serve(await domain.workload('ledger', options), 'https://ledger.test', () => new Response('ok'))
+    const { orders, bodies } = await bySession(domain, { trust })
+    expect(answerOf(await orders.fetch('https://ledger.test/a', post)).sealed).toBe(true)
+    expect(sealedTo(bodies)).toMatchObject([{ type: 3 }])
+  })
+
+  it('a handshake that fails never leads to a weaker proof', async () => {
+    const domain = await testDomain('acme.test')
+    domain.serve(await domain.workload('ledger'), 'http://ledger.test', () => new Response('ok'))
+    const tried: string[] = []
+    const { orders } = await bySession(domain, {
+      transport: async (url) => {
+        tried.push(new URL(url).pathname)
+        if (url.includes('well-known')) return new Response('gone', { status: 404 })
+        throw new Error('a body was sent')
+      },
+    })
+    await expect(orders.fetch('http://ledger.test/a', post)).rejects.toMatchObject({ code: 'peer-cannot-open' })
+    expect(tried).toEqual([HANDSHAKE, '/.well-known/countersign'])
+  })
 })
