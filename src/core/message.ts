@@ -64,6 +64,11 @@ export class Fields {
     return new Fields(raw)
   }
 
+  /** The same fields without this one: this very value where it has none. */
+  without(name: string): Fields {
+    return this.has(name) ? this.filter((other) => other !== name) : this
+  }
+
   /** The same fields, with these put in place of any of the same name (given in lower case). */
   with(more: Readonly<Record<string, string>>): Fields {
     const kept = this.filter((name) => !Object.hasOwn(more, name))

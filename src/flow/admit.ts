@@ -1,10 +1,11 @@
 import { platform } from '#platform'
+import { advance } from '../core/advance.ts'
 import { CountersignError, isCountersignError } from '../core/errors.ts'
 import { randomUuid } from '../core/random.ts'
 import { anonymous } from '../identity/peer.ts'
 import type { Call } from './call-context.ts'
 import type { Admission, Answered, OwnAnswer } from './inbound/admission.ts'
-import { authenticate } from './inbound/authenticate.ts'
+import { authenticate, judgedNow } from './inbound/authenticate.ts'
 import { authorize } from './inbound/authorize.ts'
 import { claim } from './inbound/claim.ts'
 import type { GuardSettings } from './inbound/guard-settings.ts'
@@ -77,48 +78,39 @@ async function prove(guard: GuardSettings, parsed: Parsed, mark: (stage: Reached
     // Condition: while observing, too, a session that is not open here is refused: the caller makes its call again.
     const isLenient = guard.mode === 'observe' && isCountersignError(cause) && cause.code !== 'session-unknown'
     if (!isLenient) throw cause
-    const unproven: Authenticated = {
-      ...parsed,
-      peer: anonymous,
-      token: undefined,
-      session: undefined,
-      observed: parsed.observed ?? cause.code,
-    }
+    const observed = parsed.observed ?? cause.code
+    const nobody = { peer: anonymous, token: undefined, session: undefined, judged: judgedNow(guard.engine), observed }
+    const unproven: Authenticated = advance(parsed, nobody)
     mark(unproven)
-    return { ...unproven, once: true }
+    return advance(unproven, { once: true } as const)
   }
 }
 
+/** Reads the body; where the guard only observes, one that is not what was signed passes, and is nobody's. */
 async function lenientRead(guard: GuardSettings, call: Authorized): Promise<Read> {
+  if (guard.mode !== 'observe') return read(guard, call)
   let bytes: Read['bytes']
-  const arrival: Arrival = {
-    ...call.arrival,
-    async readBody(maxBytes) {
-      const found = await call.arrival.readBody(maxBytes)
-      if (found !== 'too-large') bytes = found
-      return found
-    },
+  const { arrival } = call
+  const readBody: Arrival['readBody'] = async (maxBytes) => {
+    const found = await arrival.readBody(maxBytes)
+    if (found !== 'too-large') bytes = found
+    return found
   }
   try {
-    return await read(guard, { ...call, arrival })
+    return await read(guard, advance(call, { arrival: { ...arrival, readBody } }))
   } catch (cause) {
-    const isLenient = guard.mode === 'observe' && isCountersignError(cause) && cause.code !== 'body-too-large'
-    if (!isLenient) throw cause
+    if (!isCountersignError(cause) || cause.code === 'body-too-large') throw cause
     const observed = call.observed ?? cause.code
     // Whose body it is, nobody has proven.
-    return { ...call, peer: anonymous, token: undefined, session: undefined, sealAnswer: false, observed, bytes }
+    const nobody = { peer: anonymous, token: undefined, session: undefined, sealAnswer: false }
+    return advance(call, { ...nobody, observed, bytes })
   }
 }
 
 function callOf(stage: Opened): Call {
   const traceparent = stage.request.fields.get('traceparent')
-  return Object.freeze({
-    id: stage.callId,
-    peer: stage.peer,
-    decision: stage.decision,
-    sealed: stage.sealAnswer,
-    ...(traceparent === undefined ? {} : { traceparent }),
-  })
+  const call = { id: stage.callId, peer: stage.peer, decision: stage.decision, sealed: stage.sealAnswer }
+  return Object.freeze(traceparent === undefined ? call : advance(call, { traceparent }))
 }
 
 /** The other end went away while its body was read: there is nobody to answer. */

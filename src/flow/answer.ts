@@ -209,13 +209,13 @@ async function signer(
 
 function parametersOf({ engine }: GuardSettings, proof: Proof, session: OpenSession | undefined): ProofParameters {
   const created = nowSeconds(engine.clock)
-  const shared = {
+  return {
     created,
     expires: created + LIFETIME_SECONDS,
+    nonce: session === undefined ? randomNonce() : '',
+    tag: session === undefined ? WIMSE_TAG : SESSION_TAG,
+    keyid: session?.id,
     signResponse: false,
     requestNonce: proof.parameters.nonce,
   }
-  return session === undefined
-    ? { ...shared, nonce: randomNonce(), tag: WIMSE_TAG }
-    : { ...shared, nonce: '', tag: SESSION_TAG, keyid: session.id }
 }

@@ -1,3 +1,4 @@
+import { advance } from '../core/advance.ts'
 import { targetOf } from '../core/canonical.ts'
 import { CountersignError } from '../core/errors.ts'
 import { checkOptions } from '../core/options.ts'
@@ -25,22 +26,24 @@ export interface Wanted {
 export async function call(engine: Engine, destination: Destination, wanted: Wanted): Promise<CallResult> {
   engine.assertOpen()
   const { input, init } = wanted
-  const own = ownOptions(init?.countersign)
-  const first = await resolve(destination, { input, init, options: { ...wanted.defaults, ...own } })
-  const deadline = createDeadline(first.signal, first.options.timeoutMs)
+  const options = optionsOf(wanted.defaults, init?.countersign)
+  const first = await resolve(destination, { input, init, options })
+  // Most calls wait for ever: a signal of our own, and its timer, are made where one can fire.
+  if (first.signal === undefined && options.timeoutMs === undefined) return follow(engine, first)
+  const deadline = createDeadline(first.signal, options.timeoutMs)
   try {
     deadline.signal.throwIfAborted()
-    return await follow(engine, { ...first, signal: deadline.signal })
+    return await follow(engine, advance(first, { signal: deadline.signal }))
   } finally {
     deadline.clear()
   }
 }
 
 /** What is given as undefined is not given: it takes nothing away from what the client was made with. */
-function ownOptions(given: CallOptions | undefined): CallOptions {
-  if (given === undefined) return {}
+function optionsOf(defaults: CallOptions, given: CallOptions | undefined): CallOptions {
+  if (given === undefined) return defaults
   const checked = checkOptions(callOptionsSchema, given, 'countersign')
-  return Object.fromEntries(Object.entries(checked).filter(([, value]) => value !== undefined))
+  return { ...defaults, ...Object.fromEntries(Object.entries(checked).filter(([, value]) => value !== undefined)) }
 }
 
 async function follow(engine: Engine, first: Resolved): Promise<CallResult> {

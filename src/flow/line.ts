@@ -13,6 +13,8 @@ export interface ClientSession extends Vouched {
   readonly endsAtMs: number
   /** Monotonic: from here on the next one is opened beside the calls. */
   readonly renewAtMs: number
+  /** It was ended by hand: nothing that comes under it counts any more. */
+  isEnded: boolean
   /** The last counter that was given to a call. */
   counter: number
 }

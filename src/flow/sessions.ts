@@ -68,6 +68,7 @@ export function endSessions({ sessions, peers }: SessionEnds, matches: SessionMa
   for (const { lines } of peers.all()) {
     for (const line of lines.values()) {
       if (line.session === undefined || !matches(factsOf(line.session.token))) continue
+      line.session.isEnded = true
       line.session = undefined
       count++
     }

@@ -17,6 +17,38 @@ export function headersOf(fields: Fields): Headers {
   return headers
 }
 
+/** The same as pairs, for what makes its own headers of them. */
+export function entriesOf({ raw }: Fields): [string, string][] {
+  const entries: [string, string][] = []
+  for (let i = 0; i + 1 < raw.length; i += 2) entries.push([raw[i] as string, raw[i + 1] as string])
+  return entries
+}
+
+const NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
+const VALUE = /^[\x21-\x7e]+(?:[ \t]+[\x21-\x7e]+)*$/
+
+/**
+ * Our fields from what fetch takes as headers. A record of plain names and values is read as it stands, to the result
+ * that fetch would come to; everything else, and whatever is wrong, is left to fetch's own rules.
+ */
+export function fieldsFrom(init: HeadersInit | undefined): Fields {
+  if (init === undefined) return new Fields([])
+  return plainFields(init) ?? Fields.fromEntries(new Headers(init))
+}
+
+function plainFields(init: HeadersInit): Fields | undefined {
+  if (Object.getPrototypeOf(init) !== Object.prototype) return undefined
+  const raw: string[] = []
+  const seen = new Set<string>()
+  for (const [name, value] of Object.entries(init)) {
+    const lower = name.toLowerCase()
+    if (typeof value !== 'string' || !NAME.test(name) || !VALUE.test(value) || seen.has(lower)) return undefined
+    seen.add(lower)
+    raw.push(lower, value)
+  }
+  return new Fields(raw)
+}
+
 /** Reads a stream to its end, or gives up, and cancels it, as soon as it is larger than allowed. */
 export async function readStream(
   stream: ReadableStream<Uint8Array> | null,

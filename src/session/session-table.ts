@@ -1,5 +1,8 @@
+import { advance } from '../core/advance.ts'
 import type { Clock } from '../core/clock.ts'
-import type { ServerSession } from './server-session.ts'
+import type { SessionKeys } from './derive.ts'
+import type { PendingSession, ServerSession } from './server-session.ts'
+import { Tally } from './tally.ts'
 import type { Window } from './window.ts'
 
 /** The bounds of a table, and its clocks. */
@@ -11,7 +14,9 @@ export interface SessionTableOptions {
 }
 
 interface Kept<Holder> {
-  readonly session: ServerSession<Holder>
+  readonly session: PendingSession<Holder>
+  /** The same, once it has its keys. */
+  open: ServerSession<Holder> | undefined
   /** Monotonic: however the wall clock is set, a session lives no longer than was agreed. */
   readonly endsAtMs: number
 }
@@ -21,10 +26,14 @@ interface Ended {
   readonly window: Window
 }
 
+/** Nobody takes more than this part of a table, however many processes it has. */
+const SHARES = 4
+const SWEEP_MS = 1_000
+
 /**
- * The sessions that others have opened here, bounded for each instance of a caller and in all. A session that has ended
- * has no keys any more; its window stays until the last call it has admitted has expired, so that none of these runs
- * again under another proof.
+ * The sessions that others have opened here, bounded for each instance of a caller, for each caller and in all. A session
+ * that has ended has no keys any more; its window stays until the last call it has admitted has expired, so that none of
+ * these runs again under another proof.
  */
 export class SessionTable<Holder> {
   readonly #options: SessionTableOptions
@@ -32,6 +41,9 @@ export class SessionTable<Holder> {
   readonly #sessions = new Map<string, Kept<Holder>>()
   readonly #byInstance = new Map<string, Set<string>>()
   readonly #ended = new Map<string, Ended>()
+  /** Sessions and windows of each caller. */
+  readonly #byPeer = new Tally()
+  #sweptAtMs = Number.NEGATIVE_INFINITY
 
   constructor(options: SessionTableOptions) {
     this.#options = options
@@ -49,35 +61,41 @@ export class SessionTable<Holder> {
   /** Whether this instance may open a session now, if need be in place of one of its own. */
   hasRoom(peer: string, instance: string): boolean {
     this.#sweep()
-    const { maxSessions } = this.#options
-    // Condition: a session is refused while the windows of ended sessions take the room of all sessions.
-    if (this.#ended.size >= maxSessions) return false
-    // Condition: an instance that has no session yet gets none where the table is full.
-    return this.#sessions.size < maxSessions || this.#byInstance.has(nameOf(peer, instance))
+    if (this.#isRoomFor(peer, instance)) return true
+    this.#sweepAll()
+    return this.#isRoomFor(peer, instance)
   }
 
-  /** Takes a session in; an instance that has its share loses its own oldest one, never another's. */
-  open(session: ServerSession<Holder>): void {
+  /**
+   * Takes a session in, without its keys, or gives undefined where there is no room. An instance that has its share loses
+   * its own oldest one, never another's. What is given back completes it: until then nobody finds it.
+   */
+  open(session: PendingSession<Holder>): ((keys: SessionKeys) => void) | undefined {
+    if (!this.hasRoom(session.peer, session.instance)) return undefined
     const { maxPerInstance, maxSessions, clock, monotonicMs } = this.#options
     const name = nameOf(session.peer, session.instance)
-    const own = this.#byInstance.get(name) ?? new Set()
     // Condition: a session beyond the share of an instance takes the place of its own oldest one.
-    if (own.size >= maxPerInstance || this.#sessions.size >= maxSessions) {
-      const [oldest] = own
-      if (oldest !== undefined) this.close(oldest)
+    const own = this.#byInstance.get(name)
+    if (own !== undefined && (own.size >= maxPerInstance || this.#sessions.size >= maxSessions)) {
+      const [oldest = ''] = own
+      this.close(oldest)
     }
-    this.#byInstance.set(name, own.add(session.id))
+    this.#byInstance.set(name, (this.#byInstance.get(name) ?? new Set()).add(session.id))
+    this.#byPeer.add(session.peer)
     const endsAtMs = monotonicMs() + session.expiresAt - clock.now()
-    this.#sessions.set(session.id, { session, endsAtMs })
+    const kept: Kept<Holder> = { session, open: undefined, endsAtMs }
+    this.#sessions.set(session.id, kept)
+    return (keys) => {
+      kept.open = advance(session, { keys })
+    }
   }
 
   /** The session of this name, if it still lives. */
   find(id: string): ServerSession<Holder> | undefined {
     const kept = this.#sessions.get(id)
     if (kept === undefined) return undefined
-    const { clock, monotonicMs } = this.#options
     // Condition: a session whose time is over, by either clock, is not known any more.
-    if (clock.now() < kept.session.expiresAt && monotonicMs() < kept.endsAtMs) return kept.session
+    if (this.#isAlive(kept)) return kept.open
     this.close(id)
     return undefined
   }
@@ -90,7 +108,7 @@ export class SessionTable<Holder> {
   }
 
   /** Ends every session that matches, at once; gives their number. */
-  end(matches: (session: ServerSession<Holder>) => boolean): number {
+  end(matches: (session: PendingSession<Holder>) => boolean): number {
     let count = 0
     for (const [id, { session }] of this.#sessions) {
       if (!matches(session)) continue
@@ -110,7 +128,23 @@ export class SessionTable<Holder> {
     own?.delete(id)
     if (own?.size === 0) this.#byInstance.delete(name)
     this.#sessions.delete(id)
-    if (!this.#isOver(window)) this.#ended.set(id, { peer, window })
+    if (this.#isOver(window)) this.#byPeer.remove(peer)
+    else this.#ended.set(id, { peer, window })
+  }
+
+  #isRoomFor(peer: string, instance: string): boolean {
+    const { maxSessions, maxPerInstance } = this.#options
+    // Condition: a caller that holds a quarter of the table, with the windows it has left behind, opens no more.
+    if (this.#byPeer.of(peer) >= Math.max(2 * maxPerInstance, maxSessions / SHARES)) return false
+    // Condition: a session is refused while the windows of ended sessions take the room of all sessions.
+    if (this.#ended.size >= maxSessions) return false
+    // Condition: an instance that has no session yet gets none where the table is full.
+    return this.#sessions.size < maxSessions || this.#byInstance.has(nameOf(peer, instance))
+  }
+
+  #isAlive({ session, endsAtMs }: Kept<Holder>): boolean {
+    const { clock, monotonicMs } = this.#options
+    return clock.now() < session.expiresAt && monotonicMs() < endsAtMs
   }
 
   #isOver(window: Window): boolean {
@@ -120,11 +154,27 @@ export class SessionTable<Holder> {
 
   /** Drops what time has ended, from the front, where the oldest are: the cost does not grow with what is kept. */
   #sweep(): void {
-    for (const id of this.#sessions.keys()) if (this.find(id) !== undefined) break
-    for (const [id, { window }] of this.#ended) {
-      if (!this.#isOver(window)) break
-      this.#ended.delete(id)
+    for (const [id, kept] of this.#sessions) {
+      if (this.#isAlive(kept)) break
+      this.close(id)
     }
+    for (const [id, ended] of this.#ended) if (!this.#drop(id, ended)) break
+  }
+
+  /** The same for all, once a second at most: some have ended before others that came earlier. */
+  #sweepAll(): void {
+    const now = this.#options.monotonicMs()
+    if (now < this.#sweptAtMs + SWEEP_MS) return
+    this.#sweptAtMs = now
+    for (const [id, kept] of this.#sessions) if (!this.#isAlive(kept)) this.close(id)
+    for (const [id, ended] of this.#ended) this.#drop(id, ended)
+  }
+
+  #drop(id: string, { peer, window }: Ended): boolean {
+    if (!this.#isOver(window)) return false
+    this.#ended.delete(id)
+    this.#byPeer.remove(peer)
+    return true
   }
 }
 

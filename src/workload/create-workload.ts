@@ -85,7 +85,7 @@ export async function createWorkload(options: WorkloadOptions): Promise<Workload
     open = false
     trust.close()
     credentials.close()
-    workload.endSessions(() => true)
+    engine.sessions?.table.end(() => true)
     audit.write({ type: 'workload.closed' })
     // A trail of the caller's own may serve others: only what this workload made for itself is closed.
     await (isOwnTrail ? trail.close() : trail.flush())

@@ -4,7 +4,7 @@ import type { Engine } from '../flow/engine.ts'
 import type { CallResult } from '../flow/outbound/attempt.ts'
 import type { CallOptions } from '../flow/outbound/call-options.ts'
 import type { Destination } from '../flow/outbound/resolve.ts'
-import { headersOf } from '../flow/whatwg.ts'
+import { entriesOf } from '../flow/whatwg.ts'
 import type { SecureFetch } from '../flow/workload.ts'
 import type { Peer } from '../identity/peer.ts'
 
@@ -26,7 +26,7 @@ const NULL_BODY = new Set([204, 205, 304])
 
 function toResponse(result: CallResult): Response {
   const { answer } = result
-  const headers = headersOf(answer.fields)
+  const headers = entriesOf(answer.fields)
   const response = new Response(NULL_BODY.has(answer.status) ? null : (answer.body ?? null), {
     status: answer.status,
     headers,

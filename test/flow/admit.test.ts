@@ -43,6 +43,14 @@ it('a call whose answer could not be signed is refused before its proof is claim
 })
 
 describe('observing', () => {
+  it('while observing, too, a session that is not open here is refused: the caller makes its call again', async () => {
+    const wire = await createWire({ mode: 'observe', policy: { decide: () => ({ effect: 'allow' }) } }, 'session')
+    const message = await wire.capture({ method: 'POST', body: 'x' })
+    wire.ledger.endSessions(() => true)
+    const refused = { ran: false, status: 400, code: 'session-unknown', bodyWasRead: false, signed: true, events: 1 }
+    expect(await wire.deliver(message)).toMatchObject(refused)
+  })
+
   it('lets bad proofs and denials pass and writes them down', async () => {
     const wire = await createWire({
       mode: 'observe',

@@ -19,3 +19,13 @@ it('lets all addresses beyond its bound share what one would get', () => {
   expect(ration.take('known')).toBe(true)
   expect([ration.take('known'), ration.take('late'), ration.take('later')]).toEqual([false, true, false])
 })
+
+it('counts within the span it is given', () => {
+  let now = 59_999
+  const ration = createRation({ count: 1, perMs: 60_000, monotonicMs: () => now })
+  expect([ration.take('a'), ration.take('a')]).toEqual([true, false])
+  now = 60_000
+  expect([ration.take('a'), ration.take('a'), ration.take('b')]).toEqual([true, false, true])
+  now = 119_999
+  expect([ration.take('a'), ration.take('b')]).toEqual([false, false])
+})

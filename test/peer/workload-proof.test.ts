@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
-import { isCountersignError } from '../../src/core/errors.ts'
-import { workloadProof } from '../../src/peer/workload-proof.ts'
+import type { Authenticator } from '../../src/peer/authenticator.ts'
+import { acceptsSessions, isWorkloadProof, workloadProof } from '../../src/peer/workload-proof.ts'
 import { createWire, withField, withoutField } from '../refusals/wire.ts'
 
 it('a signed request without a workload identity token is refused', async () => {
@@ -13,13 +13,34 @@ it('a signed request without a workload identity token is refused', async () => 
 })
 
 it('refuses proofs this version does not have, by name', () => {
-  try {
+  for (const proof of ['proof-token', 'Signature', '', 'none']) {
     // A user in JavaScript has no types to stop this.
-    workloadProof('session' as 'signature')
-    expect.unreachable()
-  } catch (error) {
-    expect(isCountersignError(error, 'option-invalid')).toBe(true)
+    const refusal = expect.objectContaining({ code: 'option-invalid' })
+    expect(() => workloadProof(proof as 'signature'), proof).toThrow(refusal)
+    expect(() => workloadProof('signature', proof as 'signature'), proof).toThrow(refusal)
   }
+})
+
+it('a guard that would accept sessions and not the signatures that open them is refused', () => {
+  for (const proofs of [['session'], ['session', 'session']] as const) {
+    expect(() => workloadProof(...proofs)).toThrow(expect.objectContaining({ code: 'option-invalid' }))
+  }
+  expect(() => workloadProof('session')).toThrow('sessions are opened by signatures')
+})
+
+it('takes sessions with signatures, and all there is where nothing is listed', () => {
+  for (const [proofs, takes] of [
+    [[], true],
+    [['signature', 'session'], true],
+    [['session', 'signature'], true],
+    [['signature'], false],
+  ] as const) {
+    const authenticator = workloadProof(...proofs)
+    expect([isWorkloadProof(authenticator), acceptsSessions(authenticator)], proofs.join()).toEqual([true, takes])
+    expect(Object.isFrozen(authenticator)).toBe(true)
+  }
+  const own: Authenticator = { name: 'session', authenticate: () => undefined }
+  expect([isWorkloadProof(own), acceptsSessions(own)]).toEqual([false, false])
 })
 
 it('tells the trail whose key vouched for a token, and how far the clocks are apart', async () => {

@@ -11,11 +11,11 @@ import type { ClientSession, Line } from '../../src/flow/line.ts'
 import { engineOf, type Workload } from '../../src/flow/workload.ts'
 import { allowAuthenticated } from '../../src/policy/allow-authenticated.ts'
 import { contentDigest } from '../../src/signature/content-digest.ts'
-import { SESSION_TAG } from '../../src/signature/proof-parameters.ts'
+import { SESSION_TAG, WIMSE_TAG } from '../../src/signature/proof-parameters.ts'
 import { signRequest } from '../../src/signature/sign-proof.ts'
 import { type TestDomain, testDomain } from '../../src/testing/test-domain.ts'
 import type { WorkloadOptions } from '../../src/workload/workload-options.ts'
-import { type Arriving, exchangeWith, LEDGER, type OnTheWire, onTheWire, responseOf } from './wire.ts'
+import { type Arriving, exchangeWith, fieldAt, LEDGER, type OnTheWire, onTheWire, responseOf } from './wire.ts'
 
 /** What the one who holds the wire does with a request. */
 type Between = (message: OnTheWire) => Promise<HttpAnswer>
@@ -150,4 +150,34 @@ export async function forge({ domain, ledger }: Pick<Tap, 'domain' | 'ledger'>, 
   }
   const { fields } = await signRequest({ request, parameters, macKey: key })
   return { ...request, raw: request.fields.with(fields).raw, body }
+}
+
+/** A request that a workload signs with its own key and token, under a nonce of the attacker's choice. */
+export async function forgeSigned(
+  { domain, ledger }: Pick<Tap, 'domain' | 'ledger'>,
+  workload: Workload,
+  what: Partial<Omit<Forged, 'id' | 'key' | 'counter'>> & { readonly nonce: string },
+): Promise<OnTheWire> {
+  const { nonce, target = '/v1/charges', body = utf8('{}'), audience = ledger.id } = what
+  const { token, signingKey } = await engineOf(workload).credentials.current()
+  const raw = [...Object.entries(what.headers ?? {}).flat(), 'workload-identity-token', token]
+  if (body.length > 0) raw.push('content-digest', await contentDigest(body))
+  const request = { method: 'POST', target, fields: new Fields(raw) }
+  const created = nowSeconds(domain.clock)
+  const expires = created + (what.lifetimeSeconds ?? 60)
+  const parameters = { created, expires, nonce, tag: WIMSE_TAG, audience, signResponse: true }
+  const { fields } = await signRequest({ request, parameters, signingKey })
+  return { ...request, raw: request.fields.with(fields).raw, body }
+}
+
+/** The session that a request names. */
+export function keyidOf(message: OnTheWire): string | undefined {
+  return /keyid="([^"]+)"/.exec(fieldAt(message, 'signature-input'))?.[1]
+}
+
+/** The name of the call that a request belongs to. */
+export function nameOf(message: OnTheWire): string {
+  const nonce = /nonce="([^"]+)"/.exec(fieldAt(message, 'signature-input'))?.[1] ?? ''
+  const id = keyidOf(message)
+  return id === undefined ? nonce : `${id}.${nonce}`
 }

@@ -1,10 +1,10 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { primitives } from '#crypto'
 import { Fields, type HttpRequest, type HttpResponse } from '../../src/core/message.ts'
-import type { Jwk, SigningKey, VerifyingKey } from '../../src/crypto/primitives.ts'
+import type { Jwk, MacKey, SigningKey, VerifyingKey } from '../../src/crypto/primitives.ts'
 import { suiteOfKey } from '../../src/crypto/suites.ts'
 import { type Proof, readProof } from '../../src/signature/proof.ts'
-import { type ProofParameters, WIMSE_TAG } from '../../src/signature/proof-parameters.ts'
+import { type ProofParameters, SESSION_TAG, WIMSE_TAG } from '../../src/signature/proof-parameters.ts'
 import { type SignedProof, signAnswer, signRequest } from '../../src/signature/sign-proof.ts'
 
 export const NOW = 1_800_000_000
@@ -52,6 +52,31 @@ export const answerParameters: ProofParameters = Object.freeze({
   requestNonce: 'a-nonce',
 })
 
+export const SESSION_ID = 'AAAAAAAAAAAAAAAAAAAAAA'
+
+export const sessionRequestParameters: ProofParameters = Object.freeze({
+  ...requestParameters,
+  nonce: '7',
+  tag: SESSION_TAG,
+  keyid: SESSION_ID,
+})
+
+export const sessionAnswerParameters: ProofParameters = Object.freeze({
+  ...answerParameters,
+  nonce: '',
+  tag: SESSION_TAG,
+  keyid: SESSION_ID,
+  requestNonce: '7',
+})
+
+/** One direction of a session. */
+export async function macKeyOf(fill: number): Promise<MacKey> {
+  return primitives.macKey(new Uint8Array(32).fill(fill))
+}
+
+export const clientMac = () => macKeyOf(1)
+export const serverMac = () => macKeyOf(2)
+
 export const plainRequest: HttpRequest = {
   method: 'POST',
   target: '/entries?dry=1',
@@ -93,6 +118,37 @@ export async function signedAnswer(
     parameters,
     signingKey: key,
   })
+  return { response: { ...response, fields: withProof(response.fields, signed) }, proof: signed.proof }
+}
+
+/** What is sent under a session: no token. */
+export const sessionRequest: HttpRequest = {
+  ...plainRequest,
+  fields: plainRequest.fields.filter((name) => name !== 'workload-identity-token'),
+}
+
+export const sessionResponse: HttpResponse = {
+  ...plainResponse,
+  fields: plainResponse.fields.filter((name) => name !== 'workload-identity-token'),
+}
+
+/** A request under a session with its two fields. */
+export async function macRequest(
+  request: HttpRequest = sessionRequest,
+  parameters: ProofParameters = sessionRequestParameters,
+): Promise<{ request: HttpRequest; proof: Proof }> {
+  const signed = await signRequest({ request, parameters, macKey: await clientMac() })
+  return { request: { ...request, fields: withProof(request.fields, signed) }, proof: signed.proof }
+}
+
+/** An answer under a session with its two fields. */
+export async function macAnswer(
+  to: { request: HttpRequest; proof: Proof },
+  response: HttpResponse = sessionResponse,
+  parameters: ProofParameters = sessionAnswerParameters,
+): Promise<{ response: HttpResponse; proof: Proof }> {
+  const { request, proof: requestProof } = to
+  const signed = await signAnswer({ response, request, requestProof, parameters, macKey: await serverMac() })
   return { response: { ...response, fields: withProof(response.fields, signed) }, proof: signed.proof }
 }
 

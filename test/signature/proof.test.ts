@@ -4,7 +4,7 @@ import { CountersignError } from '../../src/core/errors.ts'
 import { Fields, type HttpRequest, type HttpResponse } from '../../src/core/message.ts'
 import { componentOf, parseComponent } from '../../src/signature/component.ts'
 import { checkAnswerCoverage, checkFreshness, checkRequestCoverage, readProof } from '../../src/signature/proof.ts'
-import { NOW, PARAMETERS, proofFields, proofOf, REQUIRED, requestParameters } from './exchange.ts'
+import { NOW, PARAMETERS, proofFields, proofOf, REQUIRED, requestParameters, SESSION_ID } from './exchange.ts'
 import { refusal, refused } from './refusal.ts'
 
 describe('reading a proof', () => {
@@ -30,6 +30,20 @@ describe('reading a proof', () => {
     const input = `a=(${REQUIRED})${PARAMETERS}, b=(${REQUIRED})${PARAMETERS}`
     const fields = new Fields(['Signature-Input', input, 'Signature', 'a=:AAAA:, b=:AAAA:'])
     expect(refused(() => readProof(fields, 'request'))).toEqual(['proof-ambiguous', 'tag'])
+  })
+
+  it('takes the proof of a session for one of a workload, and refuses both at once', () => {
+    const params = `;created=${NOW};expires=${NOW + 60};nonce="1";keyid="${SESSION_ID}";tag="countersign-session"`
+    const session = `("@method" "@request-target")${params};wimse-aud="me"`
+    expect(readProof(proofFields(session, 'any'), 'request')?.parameters).toMatchObject({ keyid: SESSION_ID })
+    for (const tag of ['countersign-session-stream', 'Countersign-Session', 'countersign']) {
+      const other = session.replace('"countersign-session"', `"${tag}"`)
+      expect(readProof(proofFields(other), 'request'), tag).toBeUndefined()
+    }
+    for (const both of [`a=(${REQUIRED})${PARAMETERS}, b=${session}`, `a=${session}, b=${session}`]) {
+      const fields = new Fields(['Signature-Input', both, 'Signature', 'a=:AAAA:, b=:AAAA:'])
+      expect(refused(() => readProof(fields, 'request'))).toEqual(['proof-ambiguous', 'tag'])
+    }
   })
 
   it('a proof of more components than 64, or 160 in an answer, is refused', () => {
@@ -201,5 +215,52 @@ describe('what an answer has to prove', () => {
     expect(unbound(all.replace(INPUT, '"signature-input";req'))).toEqual(['answer-unbound', 'signature-input'])
     expect(check(all.replace(INPUT, '"signature-input";key="wimse";req'), {})).toBe('bound')
     expect(check(without(all, INPUT), { acceptUnbound: true })).toBe('bound')
+  })
+})
+
+describe('what has to be proven under a session', () => {
+  const times = `;created=${NOW};expires=${NOW + 60}`
+  const session = `;keyid="${SESSION_ID}";tag="countersign-session"`
+  const SENT = `${times};nonce="1"${session};wimse-aud="me"`
+
+  it('is of a request all but a token', () => {
+    const request = (...raw: string[]): HttpRequest => ({ method: 'GET', target: '/', fields: new Fields(raw) })
+    const own = '"@method" "@request-target"'
+    checkRequestCoverage(proofOf(own, SENT), request('Accept', '*/*'))
+    for (const name of ['@method', '@request-target']) {
+      const list = own.replace(`"${name}"`, '').trim()
+      expect(refused(() => checkRequestCoverage(proofOf(list, SENT), request()))).toEqual(['field-not-covered', name])
+    }
+    for (const name of [
+      'content-type',
+      'content-digest',
+      'authorization',
+      'content-envelope',
+      'workload-identity-token',
+    ]) {
+      const check = (list: string) => checkRequestCoverage(proofOf(list, SENT), request(name, 'v'))
+      check(`${own} "${name}"`)
+      expect(refused(() => check(own))).toEqual(['field-not-covered', name])
+    }
+  })
+
+  it('is of an answer status, fields, method, target and counter', () => {
+    const own = '"@status" "@method";req "@request-target";req'
+    const plain: HttpResponse = { status: 200, fields: new Fields([]) }
+    const check = (list: string, nonce = '1', response = plain) => {
+      const answered = `(${list})${times}${session};wimse-req-nonce="${nonce}"`
+      const proof = readProof(proofFields(answered), 'answer')
+      if (proof === undefined) throw new Error('there is no proof')
+      checkAnswerCoverage(proof, response, { requestProof: proofOf('"@method" "@request-target" "x-a"', SENT) })
+      return 'bound'
+    }
+    expect(check(own)).toBe('bound')
+    for (const part of ['"@status"', '"@method";req', '"@request-target";req']) {
+      expect(refused(() => check(own.replace(part, '').replace('  ', ' ').trim()))[0], part).toBe('answer-unbound')
+    }
+    expect(refused(() => check(own, '2'))).toEqual(['answer-unbound', 'wimse-req-nonce'])
+    const typed = { status: 200, fields: new Fields(['Content-Type', 't']) }
+    expect(refused(() => check(own, '1', typed))).toEqual(['answer-unbound', 'content-type'])
+    expect(check(`${own} "content-type"`, '1', typed)).toBe('bound')
   })
 })

@@ -1,15 +1,21 @@
 import { describe, expect, it } from 'vitest'
 import { Fields } from '../../src/core/message.ts'
-import { proofBase, readProof, verifyProof } from '../../src/signature/proof.ts'
+import { isSessionProof, proofBase, proofText, readProof, verifyMac, verifyProof } from '../../src/signature/proof.ts'
 import { signAnswer, signRequest } from '../../src/signature/sign-proof.ts'
 import {
   answerParameters,
   calleeKey,
   callerKey,
+  clientMac,
   freshKey,
+  macAnswer,
+  macRequest,
   plainRequest,
   plainResponse,
   requestParameters,
+  SESSION_ID,
+  serverMac,
+  sessionRequestParameters,
   signedAnswer,
   signedRequest,
   signingKey,
@@ -114,5 +120,56 @@ describe('signing an answer', () => {
       detail: { step: 'x-accent' },
     })
     expect(sign(fieldsOf(160))).toMatchObject({ code: 'answer-unsignable', detail: { step: 'count' } })
+  })
+})
+
+describe('signing under a session', () => {
+  const SENT =
+    ';created=1800000000;expires=1800000060;nonce="7";keyid="AAAAAAAAAAAAAAAAAAAAAA";tag="countersign-session"'
+
+  it('covers of a request what a signature covers, and needs no token', async () => {
+    const { request, proof } = await macRequest()
+    expect(request.fields.get('signature-input')).toBe(
+      'session=("@method" "@request-target" "content-type" "x-tenant" "content-digest" "authorization")' +
+        `${SENT};wimse-aud="spiffe://acme.internal/ledger";wimse-sign-response`,
+    )
+    expect(request.fields.get('signature')).toMatch(/^session=:[A-Za-z0-9+/]{43}=:$/)
+    expect(readProof(request.fields, 'request')).toEqual(proof)
+    expect([isSessionProof(proof), proof.parameters.keyid]).toEqual([true, SESSION_ID])
+    expect(isSessionProof((await signedRequest()).proof)).toBe(false)
+    await verifyMac(proof, proofText(proof, request), await clientMac())
+  })
+
+  it('covers of an answer its own fields, and of the request no more than method and target', async () => {
+    const sent = await macRequest()
+    const { response, proof } = await macAnswer(sent)
+    expect(response.fields.get('signature-input')).toBe(
+      'session=("@status" "@method";req "@request-target";req "content-type" "set-cookie";bs "content-digest")' +
+        ';created=1800000000;expires=1800000060;keyid="AAAAAAAAAAAAAAAAAAAAAA";tag="countersign-session"' +
+        ';wimse-req-nonce="7"',
+    )
+    expect(proof.parameters.nonce).toBe('')
+    await verifyMac(proof, proofText(proof, response, sent.request), await serverMac())
+  })
+
+  it('takes the label it is given', async () => {
+    const { fields } = await signRequest({
+      request: plainRequest,
+      parameters: sessionRequestParameters,
+      macKey: await clientMac(),
+      label: 'mine',
+    })
+    expect([fields['signature-input'].split('=')[0], fields.signature.split('=')[0]]).toEqual(['mine', 'mine'])
+  })
+
+  it('refuses what a signature refuses', async () => {
+    const macKey = await clientMac()
+    const sign = (fields: Fields) =>
+      refusal(() => signRequest({ request: { ...plainRequest, fields }, parameters: sessionRequestParameters, macKey }))
+    expect(sign(new Fields(['x-accent', '\u00e9']))).toMatchObject({
+      code: 'option-invalid',
+      detail: { step: 'x-accent' },
+    })
+    expect(sign(fieldsOf(64))).toMatchObject({ code: 'option-invalid', detail: { step: 'count' } })
   })
 })

@@ -1,4 +1,6 @@
+import { advance } from '../../core/advance.ts'
 import { CountersignError } from '../../core/errors.ts'
+import type { HttpRequest } from '../../core/message.ts'
 import { anonymous, type Peer } from '../../identity/peer.ts'
 import { readWorkloadId } from '../../identity/workload-id.ts'
 import type { Authenticator, Established } from '../../peer/authenticator.ts'
@@ -8,17 +10,23 @@ import type { Engine } from '../engine.ts'
 import type { OpenSession } from '../sessions.ts'
 import { isVouched } from '../vouched.ts'
 import type { GuardSettings } from './guard-settings.ts'
-import type { Authenticated, Parsed } from './stages.ts'
+import type { Authenticated, Judged, Parsed } from './stages.ts'
 
 /** Finds out who calls: the first way whose evidence is present decides, and nothing falls through to a weaker one. */
 export async function authenticate(guard: GuardSettings, parsed: Parsed): Promise<Authenticated> {
+  const judged = judgedNow(guard.engine)
   for (const authenticator of guard.accept) {
     const found = isWorkloadProof(authenticator)
       ? await byWorkloadProof(guard, parsed)
       : await byEvidence(authenticator, parsed)
-    if (found !== undefined) return { ...parsed, ...found }
+    if (found !== undefined) return advance(advance(parsed, found), { judged })
   }
-  return { ...parsed, peer: anonymous, token: undefined, session: undefined }
+  return advance(parsed, { peer: anonymous, token: undefined, session: undefined, judged })
+}
+
+/** Taken before anything is verified: what changes from now on, changes after it. */
+export function judgedNow({ trust, sessions }: Engine): Judged {
+  return { generation: trust.current().generation, epoch: sessions?.epoch ?? 0 }
 }
 
 type Found = Pick<Authenticated, 'peer' | 'token' | 'session'>
@@ -32,16 +40,18 @@ async function byWorkloadProof(guard: GuardSettings, parsed: Parsed): Promise<Fo
       throw new CountersignError('proof-missing', { detail: { step: 'proof' } })
     return undefined
   }
-  const { clock, toleranceSeconds } = engine
   const found = isSessionProof(proof)
     ? await bySession(guard, parsed, proof)
-    : await proveWorkload(
-        { tokens: engine.tokens, trust: engine.trust.current(), clock, toleranceSeconds },
-        request,
-        proof,
-      )
+    : await bySignature(engine, request, proof)
   checkAudience(guard, parsed, proof.parameters.audience)
-  return { session: undefined, ...found }
+  return found
+}
+
+async function bySignature(engine: Engine, request: HttpRequest, proof: Proof): Promise<Found> {
+  const { tokens, clock, toleranceSeconds } = engine
+  const context = { tokens, trust: engine.trust.current(), clock, toleranceSeconds }
+  const { peer, token } = await proveWorkload(context, request, proof)
+  return { peer, token, session: undefined }
 }
 
 async function bySession(guard: GuardSettings, parsed: Parsed, proof: Proof): Promise<Found> {
@@ -55,7 +65,7 @@ async function bySession(guard: GuardSettings, parsed: Parsed, proof: Proof): Pr
   const { keys, holder } = session
   const { request } = parsed
   const proven = await proveSession(engine, { request, proof }, { key: keys.clientMac, token: holder.token })
-  return { ...proven, session }
+  return { peer: proven.peer, token: proven.token, session }
 }
 
 /** A session ends at once when trust no longer vouches for the caller's token, or ours is vouched for by another key. */

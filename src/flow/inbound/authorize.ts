@@ -1,3 +1,4 @@
+import { advance } from '../../core/advance.ts'
 import { CountersignError, isCountersignError } from '../../core/errors.ts'
 import { anonymous } from '../../identity/peer.ts'
 import type { Decision } from '../../policy/decision.ts'
@@ -6,20 +7,23 @@ import { sealKeyOf } from '../seal-key.ts'
 import type { GuardSettings } from './guard-settings.ts'
 import type { Authorized, Claimed } from './stages.ts'
 
+const ALLOWED: Decision = Object.freeze({ effect: 'allow' })
+
 /** Asks the policy. Deny by default; what only lacks sealing is told so. */
 export async function authorize(guard: GuardSettings, call: Claimed): Promise<Authorized> {
   if (isExempt(guard, call)) {
-    return { ...call, decision: Object.freeze({ effect: 'allow' }), sealAnswer: asksForSealing(guard, call) }
+    return advance(call, { decision: ALLOWED, sealAnswer: asksForSealing(guard, call) })
   }
   const { decision, sealAnswer } = await judge(guard, call)
   if (decision.effect === 'allow') {
     // A rule that only observes lets pass what it would have denied, and says so.
     const observed = decision.observed === true ? (call.observed ?? decision.code ?? 'policy-denied') : call.observed
-    return { ...call, observed, decision, sealAnswer }
+    return advance(call, { observed, decision, sealAnswer })
   }
   const code = refusalOf(call, decision)
   if (guard.mode === 'observe' && code !== 'encryption-required') {
-    return { ...call, observed: call.observed ?? code, decision: { ...decision, observed: true }, sealAnswer }
+    const observed = call.observed ?? code
+    return advance(call, { observed, decision: { ...decision, observed: true }, sealAnswer })
   }
   throw new CountersignError(code, {
     detail: { step: 'policy', ...(decision.rule === undefined ? {} : { rule: decision.rule }) },
@@ -64,13 +68,9 @@ async function judge(guard: GuardSettings, call: Claimed): Promise<{ decision: D
 
 async function decide(guard: GuardSettings, call: Claimed, sealed: boolean): Promise<Decision> {
   const { address } = call.arrival
-  const question = {
-    peer: call.peer,
-    method: call.request.method,
-    path: call.target.path,
-    sealed,
-    ...(address === undefined ? {} : { address }),
-  }
+  const { peer, request, target } = call
+  const known = { peer, method: request.method, path: target.path, sealed }
+  const question = address === undefined ? known : advance(known, { address })
   try {
     return await guard.policy.decide(question)
   } catch (cause) {

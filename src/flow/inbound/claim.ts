@@ -1,24 +1,41 @@
 import { platform } from '#platform'
+import { advance } from '../../core/advance.ts'
 import { CountersignError, isCountersignError } from '../../core/errors.ts'
 import { claimName } from '../../replay/claim-name.ts'
 import { callNameOf, readCallName } from '../../signature/proof-parameters.ts'
 import type { GuardSettings } from './guard-settings.ts'
 import type { Authenticated, Claimed } from './stages.ts'
 
+const ONCE = { once: true } as const
+
 /** Claims the proof, once and for all: after it holds and is meant for us, before anything else happens. */
 export async function claim(guard: GuardSettings, call: Authenticated): Promise<Claimed> {
-  if (call.token === undefined || call.proof === undefined) return { ...call, once: true }
+  if (call.token === undefined || call.proof === undefined) return advance(call, ONCE)
   const { engine } = guard
   const { parameters } = call.proof
+  checkStillOpen(guard, call)
   const name = callNameOf(parameters)
   const until = (parameters.expires + 2 * engine.toleranceSeconds) * 1000
   const isCounted = claimInWindow(guard, call, { name, until })
   // The keys of a session are known to this process alone, and so are its calls: unless others could have made them.
-  if (isCounted && call.session !== undefined && engine.replay.shared === false) return { ...call, once: true }
+  if (isCounted && call.session !== undefined && engine.replay.shared === false) return advance(call, ONCE)
   const outcome = await reach(() => engine.replay.claim(claimName(engine.id, call.peer.id, name), until))
   // Condition: a proof that was used before is refused.
   if (outcome !== 'fresh') throw replayed()
-  return { ...call, once: true }
+  return advance(call, ONCE)
+}
+
+/**
+ * What has ended since its keys were looked up has given its window away: a claim in it would be nobody's. From here to
+ * the claim nothing waits.
+ */
+function checkStillOpen({ engine }: GuardSettings, call: Authenticated): void {
+  const { session } = call
+  if (session === undefined || engine.sessions?.table.find(session.id) === session) return
+  // The refusal is signed by the key of our token, as everything that is said of a session that is not known.
+  advance(call, { session: undefined })
+  // Condition: a session that has ended while its call was judged is not known any more.
+  throw new CountersignError('session-unknown', { detail: { step: 'claim' } })
 }
 
 /**

@@ -1,3 +1,4 @@
+import { advance } from '../../core/advance.ts'
 import { CountersignError } from '../../core/errors.ts'
 import { requestContext } from '../../envelope/http-context.ts'
 import { open as openEnvelope } from '../../envelope/open.ts'
@@ -11,7 +12,7 @@ import type { Opened, Read } from './stages.ts'
 export async function open(guard: GuardSettings, call: Read): Promise<Opened> {
   const body = call.announced.sealed ? await openBody(guard, call) : call.bytes
   const { fields, dropped } = handlerFields(guard, call)
-  return { ...call, body, fields, droppedFields: dropped }
+  return advance(call, { body, fields, droppedFields: dropped })
 }
 
 async function openBody(guard: GuardSettings, call: Read): Promise<Opened['body']> {

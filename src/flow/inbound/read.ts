@@ -1,3 +1,4 @@
+import { advance } from '../../core/advance.ts'
 import { CountersignError } from '../../core/errors.ts'
 import { verifyContentDigest } from '../../signature/content-digest.ts'
 import type { GuardSettings } from './guard-settings.ts'
@@ -6,17 +7,17 @@ import type { Authorized, Read } from './stages.ts'
 /** Reads the body of a caller who may send one, and compares it with what was signed. */
 export async function read(guard: GuardSettings, call: Authorized): Promise<Read> {
   const digest = call.proof?.covers('content-digest') === true ? call.request.fields.get('content-digest') : undefined
-  if (!call.arrival.announcesBody && digest === undefined) return { ...call, bytes: undefined }
+  if (!call.arrival.announcesBody && digest === undefined) return advance(call, { bytes: undefined })
   const bytes = await call.arrival.readBody(guard.maxBodyBytes)
   // Condition: a body that is larger than the limit is refused.
   if (bytes === 'too-large') throw new CountersignError('body-too-large', { detail: { step: 'body' } })
-  if (call.token === undefined) return { ...call, bytes }
+  if (call.token === undefined) return advance(call, { bytes })
   if (digest === undefined) {
     // Condition: a proven request whose signature covers no digest may not carry one byte of a body.
     if (bytes.length > 0) throw new CountersignError('body-unannounced', { detail: { step: 'body' } })
-    return { ...call, bytes: undefined }
+    return advance(call, { bytes: undefined })
   }
   // Condition: a body that is not the one that was signed is refused.
   await verifyContentDigest(digest, bytes)
-  return { ...call, bytes }
+  return advance(call, { bytes })
 }

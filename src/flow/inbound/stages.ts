@@ -37,12 +37,20 @@ export interface Parsed {
   readonly announced: { readonly sealed: boolean; readonly contentType: string }
 }
 
+/** Which version of trust a caller was judged by, and how often sessions had been ended by hand by then. */
+export interface Judged {
+  readonly generation: number
+  readonly epoch: number
+}
+
 /** Somebody has proven to be the sender, or nobody has and the peer is `anonymous`. */
 export interface Authenticated extends Parsed {
   readonly peer: Peer
   readonly token: VerifiedToken | undefined
   /** The session whose keys have proven the call. */
   readonly session: OpenSession | undefined
+  /** What counted when the caller was judged. */
+  readonly judged: Judged
 }
 
 /** This proof was not used before, and cannot be used again. */

@@ -114,10 +114,10 @@ async function exchange(engine: Engine, resolved: Resolved, way: Way): Promise<C
     const verified = await verify(engine, received)
     reached = verified
     const answer = await open(engine, verified)
-    recordCaller(engine, { reached, startedAt, error: undefined })
+    const callId = callIdOf(sealed.name)
+    recordCaller(engine, { reached, startedAt, error: undefined, callId })
     const isSealed =
       verified.observed === undefined && (verified.sealed || verified.answer.fields.has('content-envelope'))
-    const callId = callIdOf(sealed.name)
     return { answer, callId, peer: verified.from, sealed: isSealed, url: resolved.url.href, call: verified }
   } catch (cause) {
     const error = explained(cause, { isSent, name: 'name' in reached ? reached.name : undefined })

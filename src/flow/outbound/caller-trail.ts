@@ -1,18 +1,17 @@
 import { platform } from '#platform'
-import type { EventDraft } from '../../audit/event.ts'
 import { isCountersignError } from '../../core/errors.ts'
 import { callIdOf } from '../call-id.ts'
 import type { Engine } from '../engine.ts'
-import { errorFields } from '../trail.ts'
+import { type Draft, takeError } from '../trail.ts'
 import type { Chosen, Resolved, Sealed, Verified } from './stages.ts'
-
-type Draft = { -readonly [Name in keyof EventDraft]: EventDraft[Name] }
 
 /** What a caller's event is made from. */
 export interface CallerRecord {
   readonly reached: Resolved | Chosen | Sealed | Verified
   readonly startedAt: number
   readonly error: unknown
+  /** Where it was worked out already. */
+  readonly callId?: string
 }
 
 /** Writes the one event of an attempt on the side that calls. */
@@ -26,23 +25,26 @@ export function recordCaller(engine: Engine, what: CallerRecord): void {
     path: reached.target.path,
     effect: error === undefined ? 'allow' : 'deny',
     durationMs: platform.monotonicMs() - what.startedAt,
-    ...errorFields(isCountersignError(error) ? error : undefined),
   }
   if (reached.parent !== undefined) draft.parentCallId = reached.parent.id
-  if (isCountersignError(error) && error.outcome !== undefined) draft.outcome = error.outcome
-  if ('name' in reached) draft.callId = callIdOf(reached.name)
+  if (isCountersignError(error)) {
+    takeError(draft, error)
+    if (error.outcome !== undefined) draft.outcome = error.outcome
+  }
+  if ('name' in reached) draft.callId = what.callId ?? callIdOf(reached.name)
   if ('bytes' in reached) {
     draft.sealed = reached.sealed
     if (reached.bytes !== undefined) draft.requestBytes = reached.bytes.length
   }
-  engine.audit.write('answer' in reached ? { ...draft, ...answerFields(reached) } : draft)
+  if ('from' in reached) takeAnswer(draft, reached)
+  engine.audit.write(draft)
 }
 
-function answerFields({ answer, from, observed }: Verified): Partial<EventDraft> {
-  return {
-    status: answer.status,
-    ...(answer.body === undefined ? {} : { answerBytes: answer.body.length }),
-    authenticatedBy: from.authenticatedBy,
-    ...(observed === undefined ? {} : { ...errorFields(observed), observed: true }),
-  }
+function takeAnswer(draft: Draft, { answer, from, observed }: Verified): void {
+  draft.status = answer.status
+  if (answer.body !== undefined) draft.answerBytes = answer.body.length
+  draft.authenticatedBy = from.authenticatedBy
+  if (observed === undefined) return
+  takeError(draft, observed)
+  draft.observed = true
 }

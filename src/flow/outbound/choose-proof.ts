@@ -1,4 +1,5 @@
 import { platform } from '#platform'
+import { advance } from '../../core/advance.ts'
 import { nowSeconds } from '../../core/clock.ts'
 import { randomNonce } from '../../core/random.ts'
 import type { Engine } from '../engine.ts'
@@ -20,7 +21,9 @@ export async function chooseProof(engine: Engine, call: Resolved, handshake: Han
   const { clockOffsetSeconds } = engine.peers.of(call.peer)
   const created = nowSeconds(engine.clock) + clockOffsetSeconds
   const name = session === undefined ? randomNonce() : `${session.id}.${++session.counter}`
-  return { ...call, name, created, expires: created + LIFETIME_SECONDS, clockOffsetSeconds, session, line }
+  const expires = created + LIFETIME_SECONDS
+  // A value of its own: the call as it was resolved may be made again.
+  return advance(advance({}, call), { name, created, expires, clockOffsetSeconds, session, line })
 }
 
 /** Where sessions with the one who is called are kept, if this call may have one. */

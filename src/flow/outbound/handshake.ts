@@ -68,6 +68,8 @@ function handshakeCall(call: Resolved): Resolved {
 async function openSession(engine: Engine, call: Resolved, exchange: Exchange): Promise<ClientSession | undefined> {
   const epoch = engine.sessions?.epoch
   const startedMs = platform.monotonicMs()
+  // A version of trust that comes while the peer is asked asks again at the first call.
+  const { generation } = engine.trust.current()
   const half = await createHalf(CURVE)
   const { answer, call: made } = await exchange(engine, { ...call, body: encodeOffer(half.jwk) })
   const grant = answer.status === 200 && answer.body !== undefined ? readGrant(answer.body, CURVE) : undefined
@@ -84,7 +86,8 @@ async function openSession(engine: Engine, call: Resolved, exchange: Exchange): 
   })
   // Condition: a session that was being opened while sessions were ended by hand is not used.
   if (engine.sessions?.epoch !== epoch) return undefined
-  return { id: grant.id, keys, token, counter: 0, ...(await boundsOf(engine, { grant, token, startedMs })) }
+  const bounds = await boundsOf(engine, { grant, token, startedMs })
+  return { id: grant.id, keys, token, generation, isEnded: false, counter: 0, ...bounds }
 }
 
 /** A verified handshake tells what discovery would have told. */
@@ -97,13 +100,12 @@ function learn(engine: Engine, peer: string, { seal }: SessionGrant): void {
 async function boundsOf(
   engine: Engine,
   { grant, token, startedMs }: { grant: SessionGrant; token: VerifiedToken; startedMs: number },
-): Promise<Pick<ClientSession, 'generation' | 'ownKeyId' | 'expiresAt' | 'endsAtMs' | 'renewAtMs'>> {
+): Promise<Pick<ClientSession, 'ownKeyId' | 'expiresAt' | 'endsAtMs' | 'renewAtMs'>> {
   const own = await engine.credentials.current()
   const now = engine.clock.now()
   // Condition: a session ends no later than either token.
   const expiresAt = Math.min(now + grant.expiresIn * 1000, token.expiresAt, own.expiresAt)
   return {
-    generation: engine.trust.current().generation,
     ownKeyId: own.keyId,
     expiresAt,
     endsAtMs: startedMs + grant.expiresIn * 1000,

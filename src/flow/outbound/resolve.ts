@@ -1,8 +1,10 @@
+import { advance } from '../../core/advance.ts'
 import { type Bytes, utf8 } from '../../core/bytes.ts'
 import { targetOf } from '../../core/canonical.ts'
 import { CountersignError } from '../../core/errors.ts'
 import { Fields } from '../../core/message.ts'
 import { currentCall } from '../call-context.ts'
+import { fieldsFrom } from '../whatwg.ts'
 import type { CallOptions } from './call-options.ts'
 import type { Resolved } from './stages.ts'
 
@@ -48,14 +50,13 @@ export async function resolve(
   if (reserved !== undefined) {
     throw new CountersignError('field-reserved', { detail: { option: `headers["${reserved}"]`, fix: 'leave it out' } })
   }
-  return {
-    ...plain,
+  return advance(plain, {
     target: targetOf(url),
     peer,
     basePath: destination.baseUrl === undefined ? '' : new URL(destination.baseUrl).pathname.replace(/\/$/, ''),
     options,
     parent: options.call === undefined ? currentCall() : (options.call ?? undefined),
-  }
+  })
 }
 
 function peerUnknown(url: URL): CountersignError {
@@ -72,10 +73,8 @@ async function plainRequest(
 ): Promise<Plain> {
   const body = simpleBody(init?.body)
   if (input instanceof Request || body === 'not-simple') return fromRequest(input, init, baseUrl)
-  const headers = new Headers(init?.headers)
   // What travels may be longer than what the application has: the transport counts.
-  headers.delete('content-length')
-  if (body?.type !== undefined && !headers.has('content-type')) headers.set('content-type', body.type)
+  const fields = fieldsFrom(init?.headers).without('content-length')
   const method = normalMethod(init?.method ?? 'GET')
   // Condition: a GET or HEAD with a body is refused, as fetch does.
   if (body !== undefined && (method === 'GET' || method === 'HEAD'))
@@ -83,7 +82,8 @@ async function plainRequest(
   return {
     url: toUrl(input, baseUrl),
     method,
-    fields: Fields.fromEntries(headers),
+    fields:
+      body?.type === undefined || fields.has('content-type') ? fields : fields.with({ 'content-type': body.type }),
     body: body?.bytes,
     signal: init?.signal ?? undefined,
     redirect: init?.redirect ?? 'manual',

@@ -1,3 +1,4 @@
+import { advance } from '../../core/advance.ts'
 import { CountersignError } from '../../core/errors.ts'
 import type { Jwk } from '../../crypto/primitives.ts'
 import { requestContext } from '../../envelope/http-context.ts'
@@ -14,17 +15,12 @@ export type Discover = (call: Resolved) => Promise<void>
 /** Decides whether this attempt is sealed, and seals it under its name. Nothing that fails makes it less. */
 export async function seal(engine: Engine, call: Chosen, discover: Discover): Promise<Sealed> {
   const isDue = await isSealingDue(engine, call, discover)
-  if (!isDue) return { ...call, sealed: false, wantsSealed: false, bytes: call.body, sealedFields: {} }
+  if (!isDue) return advance(call, { sealed: false, wantsSealed: false, bytes: call.body, sealedFields: {} })
   if (call.session === undefined) await assertOpener(engine)
   const isEmpty = call.body === undefined || call.body.length === 0
   if (isEmpty) {
-    return {
-      ...call,
-      sealed: false,
-      wantsSealed: true,
-      bytes: undefined,
-      sealedFields: { [ACCEPT_ENVELOPE]: 'sve1' },
-    }
+    const sealedFields = { [ACCEPT_ENVELOPE]: 'sve1' }
+    return advance(call, { sealed: false, wantsSealed: true, bytes: undefined, sealedFields })
   }
   const to = await openerOf(engine, call, discover)
   const contentType = call.fields.get('content-type') ?? ''
@@ -37,7 +33,7 @@ export async function seal(engine: Engine, call: Chosen, discover: Discover): Pr
     callName: call.name,
   })
   const bytes = await sealBytes(call.body as Uint8Array, { to, context })
-  return { ...call, sealed: true, wantsSealed: true, bytes, sealedFields: sealedFields(contentType) }
+  return advance(call, { sealed: true, wantsSealed: true, bytes, sealedFields: sealedFields(contentType) })
 }
 
 async function isSealingDue(engine: Engine, call: Chosen, discover: Discover): Promise<boolean> {

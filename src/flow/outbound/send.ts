@@ -1,3 +1,4 @@
+import { advance } from '../../core/advance.ts'
 import { CountersignError } from '../../core/errors.ts'
 import { Fields } from '../../core/message.ts'
 import type { Engine, ExchangeAnswer, Transport } from '../engine.ts'
@@ -14,7 +15,7 @@ export async function send(engine: Engine, call: Signed): Promise<Received> {
     // Condition: an answer that is larger than the limit is refused.
     if (body === 'too-large' || body.length > maxBytes)
       throw new CountersignError('answer-too-large', { detail: { step: 'size' } })
-    return { ...call, answer: { status, fields, body: body.length === 0 ? undefined : body } }
+    return advance(call, { answer: { status, fields, body: body.length === 0 ? undefined : body } })
   } catch (cause) {
     call.signal?.throwIfAborted()
     if (cause instanceof CountersignError) throw cause

@@ -1,3 +1,4 @@
+import { advance } from '../../core/advance.ts'
 import type { HttpRequest } from '../../core/message.ts'
 import { contentDigest } from '../../signature/content-digest.ts'
 import { SESSION_TAG, WIMSE_TAG } from '../../signature/proof-parameters.ts'
@@ -9,7 +10,7 @@ import { nextTraceparent } from './trace-context.ts'
 /** Signs what travels: everything the application set, the body by its digest, for this peer, once. */
 export async function sign(engine: Engine, call: Sealed): Promise<Signed> {
   const { token, key, named } = await signer(engine, call)
-  const own: Record<string, string> = { 'accept-encoding': 'identity', ...call.sealedFields }
+  const own: Record<string, string> = advance({ 'accept-encoding': 'identity' }, call.sealedFields)
   if (token !== undefined) own['workload-identity-token'] = token
   if (!call.fields.has('accept')) own.accept = '*/*'
   if (!call.fields.has('traceparent')) own.traceparent = nextTraceparent(call.parent?.traceparent)
@@ -17,20 +18,19 @@ export async function sign(engine: Engine, call: Sealed): Promise<Signed> {
   const fields = call.fields.with(own)
   const request: HttpRequest = { method: call.method, target: call.target.target, fields }
   const { created, expires } = call
+  const { nonce, tag, keyid } = named
   const audience = call.options.audience ?? call.peer
-  const signed = await signRequest({
-    request,
-    parameters: { created, expires, ...named, audience, signResponse: true },
-    ...key,
-  })
-  return { ...call, request: { ...request, fields: fields.with(signed.fields) }, proof: signed.proof }
+  const parameters = { created, expires, nonce, tag, keyid, audience, signResponse: true }
+  const signed = await signRequest(advance({ request, parameters }, key))
+  const proven = { method: request.method, target: request.target, fields: fields.with(signed.fields) }
+  return advance(call, { request: proven, proof: signed.proof })
 }
 
 interface Signer {
   readonly token?: string
   readonly key: ProofKey
   /** What names key and call. */
-  readonly named: { readonly nonce: string; readonly tag: string; readonly keyid?: string }
+  readonly named: { readonly nonce: string; readonly tag: string; readonly keyid?: string | undefined }
 }
 
 async function signer(engine: Engine, { session, name }: Sealed): Promise<Signer> {

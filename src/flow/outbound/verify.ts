@@ -1,3 +1,4 @@
+import { advance } from '../../core/advance.ts'
 import { nowSeconds } from '../../core/clock.ts'
 import type { Code } from '../../core/codes.ts'
 import { CountersignError, isCountersignError } from '../../core/errors.ts'
@@ -20,6 +21,7 @@ import type { Engine } from '../engine.ts'
 import type { HttpAnswer } from '../http-answer.ts'
 import type { ClientSession } from '../line.ts'
 import { PROBLEM_TYPE, readProblemKind } from '../problem.ts'
+import { isVouched } from '../vouched.ts'
 import type { Received, Verified } from './stages.ts'
 
 /**
@@ -31,10 +33,11 @@ export async function verify(engine: Engine, call: Received): Promise<Verified> 
     const proven = await prove(engine, call)
     await checkBody(call, proven.answerProof)
     learn(engine, call, proven)
-    return { ...call, ...proven, observed: undefined }
+    const { from, token, answerProof } = proven
+    return advance(call, { from, token, answerProof, observed: undefined })
   } catch (cause) {
     if ((call.options.mode ?? engine.mode) !== 'observe' || call.wantsSealed || !isCountersignError(cause)) throw cause
-    return { ...call, from: anonymous, token: undefined, answerProof: undefined, observed: cause }
+    return advance(call, { from: anonymous, token: undefined, answerProof: undefined, observed: cause })
   }
 }
 
@@ -56,11 +59,21 @@ async function prove(engine: Engine, call: Received): Promise<Proven> {
   // Condition: an answer by the keys of a session to a call that was not made under it is refused.
   if (session === undefined || answerProof.parameters.keyid !== session.id)
     throw foreign(call, answerProof.parameters.keyid)
-  return proveBySession(call, answerProof, session)
+  return proveBySession(engine, { call, answerProof, session })
 }
 
-async function proveBySession(call: Received, answerProof: Proof, session: ClientSession): Promise<Proven> {
+interface UnderSession {
+  readonly call: Received
+  readonly answerProof: Proof
+  readonly session: ClientSession
+}
+
+async function proveBySession(engine: Engine, { call, answerProof, session }: UnderSession): Promise<Proven> {
   const { answer, request } = call
+  // Condition: an answer under a session that has ended since, by hand or because trust no longer vouches, is refused.
+  if (session.isEnded || !(await isVouched(engine, session))) {
+    throw new CountersignError('answer-invalid', { detail: { step: 'session' } })
+  }
   checkAnswerCoverage(answerProof, answer, { requestProof: call.proof })
   const text = attempt('answer-invalid', () => proofText(answerProof, answer, request))
   await attemptAsync('answer-invalid', () => verifyMac(answerProof, text, session.keys.serverMac))

@@ -1,0 +1,3 @@
+import { sessionVectors } from '../session/vector-suite.ts'
+
+sessionVectors('node')
