@@ -11,6 +11,7 @@ export interface KoaContext {
   /** The URL before any mount. */
   readonly originalUrl: string
   respond?: boolean | undefined
+  readonly request?: { body?: unknown }
   /** Koa Router's and koa-mount's prefix, where there is one. */
   readonly mountPath?: string | undefined
 }
@@ -34,6 +35,8 @@ export function guard(workload: Workload, options: GuardOptions): KoaMiddleware 
     const { req, res } = ctx
     await guardNode(settings, { req, res, target: ctx.originalUrl, mountPath: ctx.mountPath ?? '' }, () => {
       ran = true
+      // koa-bodyparser looks there.
+      if ('body' in req && ctx.request !== undefined) ctx.request.body = req.body
       return next()
     })
     // The guard has answered on the connection itself: Koa has nothing left to send.

@@ -7,6 +7,8 @@ import { announcesBody, replaceFields } from './node-request.ts'
 export interface ReadBodyOptions {
   readonly maxBytes: number
   readonly signal?: AbortSignal | undefined
+  /** Whether the stream is read to its very end: nobody will read it again, and parsers see that it is finished. */
+  readonly isLast?: boolean
 }
 
 /**
@@ -20,7 +22,17 @@ export async function readBody(req: IncomingMessage, options: ReadBodyOptions): 
   if (req.destroyed) throw aborted()
   if (options.signal?.aborted === true) throw aborted(options.signal.reason)
   const reading = new Reading(req, options.maxBytes)
-  return reading.take() ?? reading.rest(options.signal)
+  const bytes = reading.take() ?? (await reading.rest(options.signal))
+  if (options.isLast === true && bytes !== 'too-large') await ended(req)
+  return bytes
+}
+
+/** Lets a stream that has nothing left come to its end. */
+function ended(req: IncomingMessage): Promise<void> {
+  return new Promise((resolve) => {
+    req.once('end', resolve)
+    req.read()
+  })
 }
 
 class Reading {
@@ -80,17 +92,23 @@ function aborted(cause?: unknown): Error {
   return error
 }
 
+/** The fields of a request whose body has these many bytes now, if they say otherwise. */
+export function withLength(req: IncomingMessage, fields: Fields, length: number): Fields {
+  if (req.headers['transfer-encoding'] === undefined && req.headers['content-length'] === String(length)) return fields
+  return fields.without('transfer-encoding').with({ 'content-length': String(length) })
+}
+
 /**
  * Lets a body that `readBody` has read begin again with these bytes, as if they had arrived. To be called after
- * `replaceFields`: it also brings the length in the header up to date.
+ * `replaceFields`: where the length in the header is another, it is brought up to date.
  */
 export function replayBody(req: IncomingMessage, bytes: Bytes | undefined): void {
   const length = bytes?.length ?? 0
   if (bytes !== undefined && length > 0) req.unshift(Buffer.from(bytes.buffer, bytes.byteOffset, length))
   if (length === 0 && !announcesBody(req)) return
-  if (req.headers['transfer-encoding'] === undefined && req.headers['content-length'] === String(length)) return
-  const fields = new Fields(req.rawHeaders).filter((name) => name !== 'transfer-encoding')
-  replaceFields(req, fields.with({ 'content-length': String(length) }))
+  const fields = new Fields(req.rawHeaders)
+  const exact = withLength(req, fields, length)
+  if (exact !== fields) replaceFields(req, exact)
 }
 
 /** Lets go of a body that nobody has begun to read, as Node does when an answer is finished. */

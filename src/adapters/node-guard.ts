@@ -4,17 +4,17 @@ import { admit, isAbort } from '../flow/admit.ts'
 import { answerHandled, answerSelf } from '../flow/answer.ts'
 import { runInCall } from '../flow/call-context.ts'
 import type { HttpAnswer } from '../flow/http-answer.ts'
-import type { Admitted } from '../flow/inbound/admission.ts'
+import type { Admitted, Answered } from '../flow/inbound/admission.ts'
 import type { GuardSettings } from '../flow/inbound/guard-settings.ts'
 import type { Arrival } from '../flow/inbound/stages.ts'
 import { problemOf } from '../flow/problem.ts'
 import { recordCallee } from '../flow/trail.ts'
 import { bindCall, boundCall } from './call-of.ts'
 import { judgeAgain, refusalOf } from './judge-again.ts'
-import { readBody, replayBody } from './node-body.ts'
+import { readBody, replayBody, withLength } from './node-body.ts'
 import { announcesBody, replaceFields, requestOf, wasBodyRead } from './node-request.ts'
 import { captureAnswer } from './node-response.ts'
-import { sendNow } from './node-send.ts'
+import { type Patience, sendNow } from './node-send.ts'
 
 /** One exchange as a Node framework hands it over. */
 export interface NodeExchange {
@@ -60,7 +60,7 @@ async function admitNode(guard: GuardSettings, exchange: NodeExchange): Promise<
   try {
     const admission = await admit(guard, arrivalOf(exchange))
     if (admission.kind === 'answered') {
-      sendNow(res, await answerSelf(guard, admission))
+      sendNow(res, await answerSelf(guard, admission), patienceFor(guard, admission))
       return undefined
     }
     handOver(guard, exchange, admission)
@@ -72,11 +72,20 @@ async function admitNode(guard: GuardSettings, exchange: NodeExchange): Promise<
   }
 }
 
+/** Who is told that a session is not known makes the call again: that answer has to reach a caller who is still sending. */
+function patienceFor(guard: GuardSettings, { error }: Answered): Patience | undefined {
+  return error?.code === 'session-unknown' ? { bytes: guard.maxBodyBytes, ms: 30_000 } : undefined
+}
+
 function handOver(guard: GuardSettings, exchange: NodeExchange, admission: Admitted): void {
   const { req, res } = exchange
   const { stage, call } = admission
-  replaceFields(req, stage.fields)
-  if (stage.arrival.announcesBody || stage.body !== undefined) replayBody(req, stage.body)
+  const length = stage.body?.length ?? 0
+  const isAnnounced = stage.arrival.announcesBody || length > 0
+  replaceFields(req, isAnnounced ? withLength(req, stage.fields, length) : stage.fields)
+  if (stage.json === undefined) replayBody(req, stage.body)
+  // What body parsers look at: `_body` those of Express 4, which do not see that the stream has ended.
+  else Object.assign(req, { body: stage.json.value, _body: true })
   bindCall(req, call)
   captureAnswer(res, {
     maxBytes: guard.maxBodyBytes,
@@ -95,7 +104,7 @@ function arrivalOf({ req, target, mountPath }: NodeExchange): Arrival {
     request: requestOf(req, target),
     mountPath,
     announcesBody: announcesBody(req),
-    readBody: (maxBytes) => readBody(req, { maxBytes }),
+    readBody: (maxBytes, use) => readBody(req, { maxBytes, isLast: use === 'parse' }),
     ...(address === undefined ? {} : { address }),
   }
 }

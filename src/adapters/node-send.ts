@@ -10,11 +10,16 @@ export type Doors = Pick<ServerResponse, 'writeHead' | 'write' | 'end' | 'flushH
 /** What tells where a message ends: written anew for the bytes that leave. */
 export const FRAMING: ReadonlySet<string> = new Set(['content-length', 'transfer-encoding', 'trailer'])
 
+/** How much of a body is read past before a connection closes, and for how long. */
+export interface Patience {
+  readonly bytes: number
+  readonly ms: number
+}
+
 /** A rest of a body up to this length is read past, so that the connection can carry the next call. */
 const SHORT_REST_BYTES = 65_536
 /** Of a longer one so much is read past before the connection closes, and for so long … */
-const LINGER_BYTES = 1_048_576
-const LINGER_MS = 2_000
+const SHORTLY: Patience = Object.freeze({ bytes: 1_048_576, ms: 2_000 })
 
 const native = ServerResponse.prototype
 
@@ -75,7 +80,7 @@ function bodyOf(res: ServerResponse, { status, body }: HttpAnswer): Buffer | und
  * Answers at once, before any handler runs. Where a long body is still on its way, the connection closes afterwards,
  * and not before the caller had time to read the answer.
  */
-export function sendNow(res: ServerResponse, answer: HttpAnswer): void {
+export function sendNow(res: ServerResponse, answer: HttpAnswer, patience = SHORTLY): void {
   const req = res.req
   if (!hasLongRest(req)) {
     deliver(res, answer, res)
@@ -86,7 +91,7 @@ export function sendNow(res: ServerResponse, answer: HttpAnswer): void {
   const body = bodyOf(res, answer)
   if (body === undefined) res.flushHeaders()
   else res.write(body)
-  linger(req, () => {
+  linger(req, patience, () => {
     if (!res.destroyed) res.end()
   })
 }
@@ -97,11 +102,11 @@ function hasLongRest(req: IncomingMessage): boolean {
 }
 
 /** Closing with unread bytes in hand resets the connection, and the answer may be lost with it: so they are read. */
-function linger(req: IncomingMessage, close: () => void): void {
+function linger(req: IncomingMessage, { bytes, ms }: Patience, close: () => void): void {
   let seen = 0
   const onData = (chunk: Uint8Array) => {
     seen += chunk.length
-    if (seen > LINGER_BYTES) req.pause()
+    if (seen > bytes) req.pause()
   }
   const done = () => {
     clearTimeout(timer)
@@ -110,7 +115,7 @@ function linger(req: IncomingMessage, close: () => void): void {
     req.off('close', done)
     close()
   }
-  const timer = setTimeout(done, LINGER_MS)
+  const timer = setTimeout(done, ms)
   timer.unref()
   req.on('data', onData)
   req.on('end', done)

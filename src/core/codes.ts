@@ -57,6 +57,7 @@ export const codes = Object.freeze({
   'body-unannounced': malformed('A body came with a request whose signature covers none.'),
   'body-too-large': malformed('The body is larger than the limit.', 413),
   'session-malformed': malformed('The offer of a session is not well formed.'),
+  'body-malformed': malformed('The body is not what its media type says.'),
   'upgrade-refused': malformed('The connection may not be upgraded.'),
   'encryption-required': entry('malformed', 415, 'This route takes sealed bodies only.', {
     problem: 'encryption-required',

@@ -1,6 +1,6 @@
 import { type Bytes, concat, equalBytes, fromUtf8 } from '../core/bytes.ts'
 import { MAGIC } from './magic.ts'
-import { type RecipientType, recipientTypeOf } from './recipient-type.ts'
+import { type RecipientType, recipientTypeOf, SESSION } from './recipient-type.ts'
 import { type Suite, suiteOf } from './suite.ts'
 import { unopened } from './unopened.ts'
 
@@ -115,7 +115,13 @@ function parseRecipients(envelope: Uint8Array): { recipients: HeaderRecipient[];
     if (recipient.known !== undefined) checkUnique(seen, recipient.typeId, recipient.known.kid)
     at = end
   }
+  checkAlone(recipients)
   return { recipients, end: at }
+}
+
+function checkAlone(recipients: readonly HeaderRecipient[]): void {
+  // Condition: an envelope for a session and for anybody else besides is refused.
+  if (recipients.length > 1 && recipients.some(({ typeId }) => typeId === SESSION.id)) throw unopened('malformed')
 }
 
 function checkUnique(seen: Set<string>, typeId: number, kid: string): void {

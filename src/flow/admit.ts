@@ -1,6 +1,7 @@
 import { platform } from '#platform'
 import { advance } from '../core/advance.ts'
 import { CountersignError, isCountersignError } from '../core/errors.ts'
+import { type MaybePromise, type Steps, steps, wait } from '../core/maybe-promise.ts'
 import { randomUuid } from '../core/random.ts'
 import { anonymous } from '../identity/peer.ts'
 import type { Call } from './call-context.ts'
@@ -21,7 +22,7 @@ import { recordCallee } from './trail.ts'
  * Judges a request, step by step: size, syntax, token, signature, audience, claim, policy, body and digest, open. Each
  * step adds what it has proven; the first that fails ends it. The body of a stranger is never read.
  */
-export async function admit(guard: GuardSettings, arrival: Arrival): Promise<Admission> {
+export const admit = steps(function* (guard: GuardSettings, arrival: Arrival): Steps<Admission> {
   const early = { callId: randomUuid() }
   const startedAt = platform.monotonicMs()
   let reached: Reached | undefined
@@ -29,16 +30,16 @@ export async function admit(guard: GuardSettings, arrival: Arrival): Promise<Adm
     guard.engine.assertOpen()
     const parsed = parse(guard, arrival, early)
     reached = parsed
-    const claimed = await prove(guard, parsed, (stage) => {
+    const claimed = yield* prove(guard, parsed, (stage) => {
       reached = stage
     })
-    const own = await ownRoute(guard, claimed)
+    const own = yield* wait(ownRoute(guard, claimed))
     if (own !== undefined) return answered({ arrival, stage: claimed, own })
-    const authorized = await authorize(guard, claimed)
+    const authorized = yield* wait(authorize(guard, claimed))
     reached = authorized
-    const body = await lenientRead(guard, authorized)
+    const body = yield* wait(bodyOf(guard, authorized))
     reached = body
-    const stage = await open(guard, body)
+    const stage = yield* wait(open(guard, body))
     return { kind: 'admitted', stage, call: callOf(stage) }
   } catch (cause) {
     if (isAbort(cause)) {
@@ -58,7 +59,7 @@ export async function admit(guard: GuardSettings, arrival: Arrival): Promise<Adm
     const response = problemOf(error.code, early.callId)
     return { kind: 'answered', arrival, stage: reached, callId: early.callId, startedAt, response, error }
   }
-}
+})
 
 function answered(given: { arrival: Arrival; stage: Claimed; own: OwnAnswer }): Answered {
   const { arrival, stage, own } = given
@@ -67,13 +68,13 @@ function answered(given: { arrival: Arrival; stage: Claimed; own: OwnAnswer }): 
 }
 
 /** Authenticates and claims; where the guard only observes, what fails is written down and the caller stays anonymous. */
-async function prove(guard: GuardSettings, parsed: Parsed, mark: (stage: Reached) => void): Promise<Claimed> {
+function* prove(guard: GuardSettings, parsed: Parsed, mark: (stage: Reached) => void): Steps<Claimed> {
   try {
-    const authenticated = await authenticate(guard, parsed)
+    const authenticated = yield* wait(authenticate(guard, parsed))
     mark(authenticated)
     // Condition: a call whose answer could not be signed is refused before its proof is claimed.
-    await guard.engine.credentials.current()
-    return await claim(guard, authenticated)
+    yield* wait(guard.engine.credentials.current())
+    return yield* wait(claim(guard, authenticated))
   } catch (cause) {
     // Condition: while observing, too, a session that is not open here is refused: the caller makes its call again.
     const isLenient = guard.mode === 'observe' && isCountersignError(cause) && cause.code !== 'session-unknown'
@@ -87,12 +88,15 @@ async function prove(guard: GuardSettings, parsed: Parsed, mark: (stage: Reached
 }
 
 /** Reads the body; where the guard only observes, one that is not what was signed passes, and is nobody's. */
+function bodyOf(guard: GuardSettings, call: Authorized): MaybePromise<Read> {
+  return guard.mode === 'observe' ? lenientRead(guard, call) : read(guard, call)
+}
+
 async function lenientRead(guard: GuardSettings, call: Authorized): Promise<Read> {
-  if (guard.mode !== 'observe') return read(guard, call)
   let bytes: Read['bytes']
   const { arrival } = call
-  const readBody: Arrival['readBody'] = async (maxBytes) => {
-    const found = await arrival.readBody(maxBytes)
+  const readBody: Arrival['readBody'] = async (maxBytes, use) => {
+    const found = await arrival.readBody(maxBytes, use)
     if (found !== 'too-large') bytes = found
     return found
   }

@@ -1,5 +1,6 @@
 import { nowSeconds } from '../core/clock.ts'
 import { CountersignError, isCountersignError } from '../core/errors.ts'
+import { type Steps, steps, wait } from '../core/maybe-promise.ts'
 import { Fields, type HttpRequest } from '../core/message.ts'
 import { randomNonce } from '../core/random.ts'
 import { answerContext } from '../envelope/http-context.ts'
@@ -17,6 +18,7 @@ import { withPrefix } from './inbound/parse.ts'
 import type { Opened, Reached } from './inbound/stages.ts'
 import { sessionKeyringOf } from './keyring-of.ts'
 import { problemOf } from './problem.ts'
+import type { Ration } from './ration.ts'
 import { salvageProof } from './salvage-proof.ts'
 import { sealKeyOf } from './seal-key.ts'
 import type { OpenSession } from './sessions.ts'
@@ -36,48 +38,49 @@ const OWN_FIELDS = new Set([
 export type HandlerAnswer = (HttpAnswer & { readonly refused?: CountersignError | undefined }) | 'too-large' | 'failed'
 
 /** Seals and signs what a handler answered, and writes the call down. What cannot be signed as a whole does not leave. */
-export async function answerHandled(guard: GuardSettings, stage: Opened, handled: HandlerAnswer): Promise<HttpAnswer> {
+export const answerHandled = steps(function* (
+  guard: GuardSettings,
+  stage: Opened,
+  handled: HandlerAnswer,
+): Steps<HttpAnswer> {
   try {
     const whole = wholeOf(handled)
-    const sealed = await sealIfDue(guard, stage, whole)
-    const answer = await signIfAsked(guard, stage, sealed)
+    const sealed = yield* sealIfDue(guard, stage, whole)
+    const answer = yield* signIfAsked(guard, stage, sealed)
     recordCallee(guard, { stage, answer, error: whole.refused, effect: whole.refused === undefined ? 'allow' : 'deny' })
     return answer
   } catch (cause) {
     const error = answerFailure(cause)
-    const answer = await signOrBare(guard, stage, problemOf(error.code, stage.callId))
+    const answer = yield* signOrBare(guard, stage, problemOf(error.code, stage.callId))
     recordCallee(guard, { stage, answer, error, effect: 'allow' })
     return answer
   }
-}
+})
 
 /** Signs what the guard answers itself: always as in proof 1, for strangers only within their ration. */
-export async function answerSelf(guard: GuardSettings, answered: Answered): Promise<HttpAnswer> {
+export const answerSelf = steps(function* (guard: GuardSettings, answered: Answered): Steps<HttpAnswer> {
   const { stage, error, arrival, callId, startedAt, response, opening } = answered
   const isProven = stage?.token !== undefined
-  const answer = isProven ? await signOrBare(guard, stage, response, opening) : await signUnproven(guard, answered)
+  const answer = isProven ? yield* signOrBare(guard, stage, response, opening) : yield* signUnproven(guard, answered)
   const effect = error === undefined ? 'allow' : 'deny'
   recordCallee(guard, { stage, answer, error, effect, arrival, callId, startedAt })
   return answer
-}
+})
 
 /** A refusal is bound to a proof that does not hold, too, even where the head could not be read: it believes nothing. */
-async function signUnproven(guard: GuardSettings, { arrival, stage, response }: Answered): Promise<HttpAnswer> {
+function* signUnproven(guard: GuardSettings, { arrival, stage, response, error }: Answered): Steps<HttpAnswer> {
   const proof = stage?.proof ?? salvageProof(arrival.request.fields)
+  const { unproven, sessions } = guard.engine
+  const ration = error?.code === 'session-unknown' && sessions !== undefined ? sessions.refusals : unproven
   if (proof === undefined) return unsigned(response)
   const request = stage?.request ?? withPrefix(arrival.request, guard.strippedPrefix)
-  return signForStranger(guard, { proof, request, given: response, address: arrival.address })
+  return yield* signForStranger(guard, { proof, request, given: response, address: arrival.address, ration })
 }
 
 /** Without anything to sign with there is still an answer: the bare refusal, which no caller of ours takes for one. */
-async function signOrBare(
-  guard: GuardSettings,
-  stage: Reached,
-  problem: HttpAnswer,
-  opening?: Opening,
-): Promise<HttpAnswer> {
+function* signOrBare(guard: GuardSettings, stage: Reached, problem: HttpAnswer, opening?: Opening): Steps<HttpAnswer> {
   try {
-    return await signIfAsked(guard, stage, problem, opening)
+    return yield* signIfAsked(guard, stage, problem, opening)
   } catch {
     return unsigned(problem)
   }
@@ -101,7 +104,7 @@ function unsignable(step: string): CountersignError {
   return new CountersignError('answer-unsignable', { detail: { step } })
 }
 
-async function sealIfDue(guard: GuardSettings, stage: Opened, given: HttpAnswer): Promise<HttpAnswer> {
+function* sealIfDue(guard: GuardSettings, stage: Opened, given: HttpAnswer): Steps<HttpAnswer> {
   const plain = bodyOf(stage.request, given)
   if (!stage.sealAnswer || stage.proof === undefined || plain === undefined) return given
   // Condition: an answer with a content coding is not sealed but refused.
@@ -117,7 +120,7 @@ async function sealIfDue(guard: GuardSettings, stage: Opened, given: HttpAnswer)
     callName: callNameOf(stage.proof.parameters),
     status: given.status,
   })
-  const body = await seal(plain, { to, context })
+  const body = yield* wait(seal(plain, { to, context }))
   return { status: given.status, fields: given.fields.with(sealedFields(contentType)), body }
 }
 
@@ -130,17 +133,14 @@ function opener(guard: GuardSettings, { session, peer, token }: Opened): Recipie
   return recipient(key)
 }
 
-async function signIfAsked(
-  guard: GuardSettings,
-  stage: Reached,
-  given: HttpAnswer,
-  opening?: Opening,
-): Promise<HttpAnswer> {
+function* signIfAsked(guard: GuardSettings, stage: Reached, given: HttpAnswer, opening?: Opening): Steps<HttpAnswer> {
   const { proof, request, session } = stage
   // Condition: an answer is not signed for a proof that nobody has verified, whoever else was believed.
   if (proof === undefined || stage.token === undefined) return unsigned(given)
-  const { answer, answerProof } = await sign(guard, { proof, request, given, session })
-  await opening?.({ requestBase: proofBase(proof, request), answerBase: proofBase(answerProof, answer, request) })
+  const { answer, answerProof } = yield* sign(guard, { proof, request, given, session })
+  yield* wait(
+    opening?.({ requestBase: proofBase(proof, request), answerBase: proofBase(answerProof, answer, request) }),
+  )
   return answer
 }
 
@@ -149,12 +149,16 @@ interface Strange {
   readonly request: HttpRequest
   readonly given: HttpAnswer
   readonly address: string | undefined
+  readonly ration: Ration
 }
 
-async function signForStranger(guard: GuardSettings, { proof, request, given, address }: Strange): Promise<HttpAnswer> {
-  if (!proof.parameters.signResponse || !guard.engine.unproven.take(address ?? '')) return unsigned(given)
+function* signForStranger(
+  guard: GuardSettings,
+  { proof, request, given, address, ration }: Strange,
+): Steps<HttpAnswer> {
+  if (!proof.parameters.signResponse || !ration.take(address ?? '')) return unsigned(given)
   try {
-    return (await sign(guard, { proof, request, given, session: undefined })).answer
+    return (yield* sign(guard, { proof, request, given, session: undefined })).answer
   } catch {
     // What the stranger wants covered is not there: there is nothing to bind an answer to.
     return unsigned(given)
@@ -179,31 +183,31 @@ interface ToSign {
   readonly session: OpenSession | undefined
 }
 
-async function sign(guard: GuardSettings, what: ToSign): Promise<{ answer: HttpAnswer; answerProof: Proof }> {
+function* sign(guard: GuardSettings, what: ToSign): Steps<{ answer: HttpAnswer; answerProof: Proof }> {
   const { proof, request, given, session } = what
   const body = bodyOf(request, given)
-  const { token, key } = await signer(guard, session)
+  const { token, key } = yield* signer(guard, session)
   const sealedEnvelope = given.fields.get('content-envelope')
   const raw = [...given.fields.filter((name) => !OWN_FIELDS.has(name)).raw]
   raw.push('Cache-Control', 'no-store, no-transform')
   if (token !== undefined) raw.push('Workload-Identity-Token', token)
   if (sealedEnvelope !== undefined) raw.push('Content-Envelope', sealedEnvelope)
-  if (body !== undefined) raw.push('Content-Digest', await contentDigest(body))
+  if (body !== undefined) raw.push('Content-Digest', yield* wait(contentDigest(body)))
   const response = { status: given.status, fields: new Fields(raw) }
   const parameters = parametersOf(guard, proof, session)
-  const signed = await signAnswer({ response, request, requestProof: proof, parameters, ...key })
+  const signed = yield* wait(signAnswer({ response, request, requestProof: proof, parameters, ...key }))
   return {
     answer: { status: given.status, fields: response.fields.with(signed.fields), body },
     answerProof: signed.proof,
   }
 }
 
-async function signer(
+function* signer(
   { engine }: GuardSettings,
   session: OpenSession | undefined,
-): Promise<{ token?: string; key: ProofKey }> {
+): Steps<{ token?: string; key: ProofKey }> {
   if (session !== undefined) return { key: { macKey: session.keys.serverMac } }
-  const { token, signingKey } = await engine.credentials.current()
+  const { token, signingKey } = yield* wait(engine.credentials.current())
   return { token, key: { signingKey } }
 }
 

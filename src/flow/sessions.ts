@@ -9,6 +9,9 @@ import type { PeerMemory } from './peer-memory.ts'
 import { createRation, type Ration } from './ration.ts'
 import type { Vouched } from './vouched.ts'
 
+/** After a restart every caller is told at once, and each of these answers saves a call. */
+const REFUSALS_PER_SECOND = 5_000
+
 /** Whose tokens a session rests on: the caller's, and the key that vouched for ours when it was opened. */
 export interface SessionHolder extends Vouched {
   readonly ownKeyId: string
@@ -23,6 +26,8 @@ export interface Sessions {
   readonly lifetimeSeconds: number
   /** How often each identity may open one. */
   readonly handshakes: Ration
+  /** How often each address is told, by a signature, that a session is not known: apart from other refusals. */
+  readonly refusals: Ration
   /** Counts how often sessions were ended by hand: what was being opened meanwhile is not taken in. */
   epoch: number
 }
@@ -56,6 +61,7 @@ export function createSessions(options: SessionOptions, clock: Clock): Sessions 
     table: new SessionTable({ maxPerInstance, maxSessions, clock, monotonicMs }),
     lifetimeSeconds,
     handshakes: createRation({ count: handshakesPerMinute, perMs: 60_000, monotonicMs }),
+    refusals: createRation({ count: REFUSALS_PER_SECOND, perMs: 1_000, monotonicMs }),
     epoch: 0,
   }
 }

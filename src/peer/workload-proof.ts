@@ -1,5 +1,6 @@
 import { type Clock, nowSeconds } from '../core/clock.ts'
 import { CountersignError, isCountersignError } from '../core/errors.ts'
+import { type Steps, steps, wait } from '../core/maybe-promise.ts'
 import type { HttpRequest } from '../core/message.ts'
 import type { MacKey } from '../crypto/primitives.ts'
 import type { Peer } from '../identity/peer.ts'
@@ -82,43 +83,43 @@ export interface ProvenWorkload {
 }
 
 /** Verifies the token, then the signature over the headers. The audience, replay and the body are later steps. */
-export async function proveWorkload(
+export const proveWorkload = steps(function* (
   context: ProofContext,
   request: HttpRequest,
   proof: Proof,
-): Promise<ProvenWorkload> {
+): Steps<ProvenWorkload> {
   const value = request.fields.get('workload-identity-token')
   // Condition: a signed request without a workload identity token is refused.
   if (value === undefined) throw new CountersignError('token-missing', { detail: { step: 'token' } })
-  const token = await context.tokens.verify(value, context.trust)
+  const token = yield* wait(context.tokens.verify(value, context.trust))
   try {
     checkFreshness(proof.parameters, { now: nowSeconds(context.clock), toleranceSeconds: context.toleranceSeconds })
     checkRequestCoverage(proof, request)
-    await verifyProof(proof, proofBase(proof, request), token.proofKey)
+    yield* wait(verifyProof(proof, proofBase(proof, request), token.proofKey))
   } catch (cause) {
     throw withKeyId(cause, token.keyId)
   }
   return { peer: peerOf(token, 'signature'), token }
-}
+})
 
 /** Verifies the MAC of a session over the headers: who opened the session, has sent this. */
-export async function proveSession(
+export const proveSession = steps(function* (
   context: Omit<ProofContext, 'tokens' | 'trust'>,
   message: { readonly request: HttpRequest; readonly proof: Proof },
   session: { readonly key: MacKey; readonly token: VerifiedToken },
-): Promise<ProvenWorkload> {
+): Steps<ProvenWorkload> {
   const { request, proof } = message
   const { key, token } = session
   try {
     checkFreshness(proof.parameters, { now: nowSeconds(context.clock), toleranceSeconds: context.toleranceSeconds })
     checkRequestCoverage(proof, request)
-    await verifyMac(proof, proofText(proof, request), key)
+    yield* wait(verifyMac(proof, proofText(proof, request), key))
     rememberShape(proof, 'request')
   } catch (cause) {
     throw withKeyId(cause, token.keyId)
   }
   return { peer: peerOf(token, 'session'), token }
-}
+})
 
 /** Whose key vouched for the token is known by now: the trail is told. */
 function withKeyId(cause: unknown, keyId: string): unknown {

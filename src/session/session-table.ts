@@ -44,6 +44,7 @@ export class SessionTable<Holder> {
   /** Sessions and windows of each caller. */
   readonly #byPeer = new Tally()
   #sweptAtMs = Number.NEGATIVE_INFINITY
+  #forgottenUntil = Number.NEGATIVE_INFINITY
 
   constructor(options: SessionTableOptions) {
     this.#options = options
@@ -107,6 +108,14 @@ export class SessionTable<Holder> {
     return kept?.peer === peer ? kept.window : undefined
   }
 
+  /**
+   * Whether a call that is good until then may have been claimed in a window that was dropped: however the clock was set
+   * since, or however long somebody took to make the call again.
+   */
+  hasForgotten(until: number): boolean {
+    return until <= this.#forgottenUntil
+  }
+
   /** Ends every session that matches, at once; gives their number. */
   end(matches: (session: PendingSession<Holder>) => boolean): number {
     let count = 0
@@ -128,8 +137,8 @@ export class SessionTable<Holder> {
     own?.delete(id)
     if (own?.size === 0) this.#byInstance.delete(name)
     this.#sessions.delete(id)
-    if (this.#isOver(window)) this.#byPeer.remove(peer)
-    else this.#ended.set(id, { peer, window })
+    this.#ended.set(id, { peer, window })
+    this.#drop(id, { peer, window })
   }
 
   #isRoomFor(peer: string, instance: string): boolean {
@@ -172,6 +181,7 @@ export class SessionTable<Holder> {
 
   #drop(id: string, { peer, window }: Ended): boolean {
     if (!this.#isOver(window)) return false
+    this.#forgottenUntil = Math.max(this.#forgottenUntil, window.until)
     this.#ended.delete(id)
     this.#byPeer.remove(peer)
     return true

@@ -43,6 +43,11 @@ export class Window {
     return now > this.#until && monotonicMs > this.#heldUntilMs
   }
 
+  /** Epoch milliseconds: when the last call that was claimed here expires. */
+  get until(): number {
+    return this.#until
+  }
+
   get bytes(): number {
     return this.#made?.byteLength ?? 0
   }

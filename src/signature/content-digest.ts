@@ -2,7 +2,7 @@ import { primitives } from '#crypto'
 import { toBase64 } from '../core/base64url.ts'
 import { type Bytes, equalBytes } from '../core/bytes.ts'
 import { CountersignError } from '../core/errors.ts'
-import type { MaybePromise } from '../core/maybe-promise.ts'
+import { type MaybePromise, type Steps, steps, wait } from '../core/maybe-promise.ts'
 import { parseUniqueDictionary } from './structured-fields/parse.ts'
 import { type Dictionary, isInnerList } from './structured-fields/value.ts'
 
@@ -53,10 +53,15 @@ function fieldOf(digest: string): string {
  * @see RFC 9530 §2, §6.6
  */
 export async function verifyContentDigest(field: string, bytes: Uint8Array): Promise<void> {
+  await checkContentDigest(field, bytes)
+}
+
+/** The same, at once where the runtime can. */
+export const checkContentDigest = steps(function* (field: string, bytes: Uint8Array): Steps<void> {
   // What we would write ourselves needs no reading.
-  if (field.startsWith('sha-256=') && field === (await contentDigest(bytes))) return
+  if (field.startsWith('sha-256=') && field === (yield* wait(contentDigest(bytes)))) return
   for (const { hash, digest } of announcedIn(field)) {
-    const actual = await primitives.digest(hash, bytes)
+    const actual = yield* wait(primitives.digest(hash, bytes))
     // Condition: content whose digest is not the announced one is refused.
     if (!equalBytes(actual, digest)) {
       throw new CountersignError('digest-mismatch', {
@@ -64,7 +69,7 @@ export async function verifyContentDigest(field: string, bytes: Uint8Array): Pro
       })
     }
   }
-}
+})
 
 function announcedIn(field: string): readonly Announced[] {
   const dictionary = field.length > MAX_FIELD_LENGTH ? undefined : parseUniqueDictionary(field)

@@ -41,7 +41,9 @@ export const workloadOptionsSchema = z.strictObject({
     )
     .optional(),
   replay: withMethods<NonNullable<WorkloadOptions['replay']>>('give a store with a claim method', 'claim').optional(),
-  sessions: z.union([z.literal(false), sessionOptionsSchema]).optional(),
+  sessions: z
+    .union([z.literal(false), sessionOptionsSchema], 'give false, or an object with lifetimeSeconds and the like')
+    .optional(),
   clock: withMethods<NonNullable<WorkloadOptions['clock']>>('give an object with a now method', 'now').optional(),
   clockToleranceSeconds: z.int('give whole seconds').min(0).max(300, 'give at most 300 seconds').optional(),
   transport: z

@@ -9,24 +9,21 @@ import { testDomain } from '../../src/testing/test-domain.ts'
 const LEDGER = 'https://ledger.test'
 
 describe('the memory of sessions', () => {
-  it('keeps ten minutes, four for each instance, and 10,000 in all, where nothing else is said', () => {
+  it('keeps ten minutes, four for each instance, a quarter for each caller, and 10,000 in all by itself', () => {
     const clock = createFakeClock()
     const { table, lifetimeSeconds, epoch } = createSessions({}, clock)
     expect([lifetimeSeconds, epoch, table.size]).toEqual([600, 0, 0])
-    // Nothing here looks at keys or tokens.
-    const nothing = {} as Pick<OpenSession, 'keys' | 'holder'>
-    const open = (id: number, instance: number) =>
-      table.open({
-        ...{ id: `s${id}`, peer: 'a', instance: `a-${instance}`, basePath: '', window: new Window() },
-        ...{ keys: nothing.keys, holder: nothing.holder, expiresAt: clock.now() + 600_000 },
-      })
-    for (let i = 0; i < 6; i++) open(i, 0)
+    // Nothing here looks at tokens.
+    const { holder } = {} as Pick<OpenSession, 'holder'>
+    const expiresAt = clock.now() + 600_000
+    const open = (id: string, peer: string, instance: string) =>
+      table.open({ ...{ id, peer, instance, basePath: '', window: new Window() }, holder, expiresAt })
+    for (let i = 0; i < 6; i++) open(`s${i}`, 'a', 'a-0')
     expect(table.size).toBe(4)
-    for (let i = 6; table.size < 10_000; i++) {
-      expect(table.hasRoom('a', `a-${i}`)).toBe(true)
-      open(i, i)
-    }
-    expect([table.hasRoom('a', 'a-new'), table.hasRoom('a', 'a-0')]).toEqual([false, true])
+    for (let i = 0; i < 2_500; i++) open(`a${i}`, 'a', `a-${i + 1}`)
+    expect([table.size, table.hasRoom('a', 'a-new')]).toEqual([2_500, false])
+    for (const peer of ['b', 'c', 'd', 'e']) for (let i = 0; i < 2_500; i++) open(peer + i, peer, `${peer}-${i}`)
+    expect([table.size, table.hasRoom('f', 'f-0')]).toEqual([10_000, false])
   })
 
   it('rations handshakes by identity and minute', () => {

@@ -123,8 +123,10 @@ describe('a server that forgets everything while 1,000 calls are in flight costs
   it.each([
     [1_000, 1],
     [100, 200_000],
-  ])('by endSessions: %i calls with bodies of %i bytes', async (count, size) => {
-    const service = await start({}, () => 5)
+  ])(
+    'by endSessions: %i calls with bodies of %i bytes',
+    async (count, size) => {
+      const service = await start({}, () => 5)
       const orders = await service.caller()
       await outcomeOf(orders, service, 'warm-up')
       const outcomes = all(count, (i) => outcomeOf(orders, service, `call-${i}`, size))

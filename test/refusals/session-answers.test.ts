@@ -9,12 +9,9 @@ import { sealedFields } from '../../src/flow/envelope-field.ts'
 import type { HttpAnswer } from '../../src/flow/http-answer.ts'
 import { sessionKeyringOf } from '../../src/flow/keyring-of.ts'
 import { problemOf } from '../../src/flow/problem.ts'
-import { engineOf, type Workload } from '../../src/flow/workload.ts'
-import { contentDigest } from '../../src/signature/content-digest.ts'
-import { readProof } from '../../src/signature/proof.ts'
-import { SESSION_TAG, WIMSE_TAG } from '../../src/signature/proof-parameters.ts'
-import { type ProofKey, signAnswer } from '../../src/signature/sign-proof.ts'
+import { engineOf } from '../../src/flow/workload.ts'
 import { answerOf } from '../../src/workload/secure-fetch.ts'
+import { answerTo } from './session-answer.ts'
 import { createTap, keyidOf, nameOf, type Tap } from './session-wire.ts'
 import type { OnTheWire } from './wire.ts'
 
@@ -32,37 +29,6 @@ async function outcomeOf(tap: Tap, init: Parameters<Tap['call']>[1] = {}): Promi
     expect(events.map(({ code, outcome }) => [code, outcome])).toEqual([[error.code, 'unknown']])
     return error.code
   }
-}
-
-const requestOf = ({ method, target, raw }: OnTheWire) => ({ method, target, fields: new Fields(raw) })
-
-interface Made {
-  readonly status?: number
-  readonly fields?: readonly string[]
-  readonly body?: Uint8Array<ArrayBuffer>
-  /** A session's id and a key of it. */
-  readonly by: { readonly id: string; readonly key: MacKey } | Workload
-}
-
-/** An answer as whoever holds some key can make it, bound to a request. */
-async function answerTo(message: OnTheWire, made: Made): Promise<HttpAnswer> {
-  const { status = 200, body = utf8('ok'), by } = made
-  const request = requestOf(message)
-  const requestProof = readProof(request.fields, 'request')
-  if (requestProof === undefined) throw new Error('the request carries no proof')
-  const raw = [...(made.fields ?? []), 'Content-Digest', await contentDigest(body)]
-  const shared = { created: 1, expires: 61, signResponse: false, requestNonce: requestProof.parameters.nonce }
-  let how: ProofKey & { parameters: Parameters<typeof signAnswer>[0]['parameters'] }
-  if ('key' in by) {
-    how = { macKey: by.key, parameters: { ...shared, nonce: '', tag: SESSION_TAG, keyid: by.id } }
-  } else {
-    const { token, signingKey } = await engineOf(by).credentials.current()
-    raw.push('Workload-Identity-Token', token)
-    how = { signingKey, parameters: { ...shared, nonce: 'n'.repeat(22), tag: WIMSE_TAG } }
-  }
-  const response = { status, fields: new Fields(raw) }
-  const signed = await signAnswer({ response, request, requestProof, ...how })
-  return { status, fields: response.fields.with(signed.fields), body }
 }
 
 /** The caller's session, and the tap answers from now on as the attacker wants. */

@@ -2,64 +2,13 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { Jwk } from '../../src/crypto/primitives.ts'
 import { engineOf } from '../../src/flow/workload.ts'
 import type { Credentials } from '../../src/keys/credentials.ts'
-import { generateKey, publicJwk } from '../../src/keys/jwk.ts'
-import type { Source } from '../../src/keys/source.ts'
+import { generateKey } from '../../src/keys/jwk.ts'
 import { testDomain } from '../../src/testing/test-domain.ts'
 import { mintWit } from '../../src/token/mint-wit.ts'
-import type { TrustBundle } from '../../src/trust/bundle.ts'
-import { createTap, keyidOf, type Tap } from './session-wire.ts'
+import { changing, changingTap, createTap, keyidOf, later, settle, type Tap, trusting } from './session-wire.ts'
 import type { OnTheWire } from './wire.ts'
 
 afterEach(() => vi.restoreAllMocks())
-
-/** A source that can be given something new. */
-function changing<T>(first: T): Source<T> & { change(next: T): void } {
-  let value = first
-  const watchers = new Set<() => void>()
-  return {
-    load: () => value,
-    watch(changed) {
-      watchers.add(changed)
-      return { close: () => watchers.delete(changed) }
-    },
-    change(next) {
-      value = next
-      for (const changed of watchers) changed()
-    },
-  }
-}
-
-const trusting = (...keys: Jwk[]): TrustBundle => ({ trust_domains: { 'acme.test': { keys: keys.map(publicJwk) } } })
-
-/** Lets whatever was started come to its end. */
-const settle = () => new Promise<void>((resolve) => setTimeout(resolve, 20))
-
-/** Something that comes when it is told to. */
-function later() {
-  let resolve = (): void => undefined
-  const comes = new Promise<void>((done) => {
-    resolve = done
-  })
-  return { comes, resolve }
-}
-
-/** A tap whose ledger has trust and credentials that can change. */
-async function changingTap() {
-  const domain = await testDomain('acme.test')
-  const { keys } = await domain.credentials()
-  const anchor = keys[0] as Jwk
-  const other = await generateKey({ alg: 'ES256' })
-  const trust = changing(trusting(anchor, other))
-  const credentials = changing<Credentials>({ keys })
-  const mine = changing<Credentials>({ keys: [other, keys[1] as Jwk] })
-  const own = changing(trusting(anchor, other))
-  const tap = await createTap({
-    domain,
-    ledger: { trust, credentials },
-    orders: { credentials: mine, trust: own },
-  })
-  return { tap, trust, own, credentials, mine, anchor, other }
-}
 
 /** The caller goes on, with a signature, and no call fails. */
 async function goesOn(tap: Tap): Promise<void> {

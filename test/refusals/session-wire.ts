@@ -2,18 +2,22 @@ import { utf8 } from '../../src/core/bytes.ts'
 import { nowSeconds } from '../../src/core/clock.ts'
 import type { Code } from '../../src/core/codes.ts'
 import { Fields } from '../../src/core/message.ts'
-import type { MacKey } from '../../src/crypto/primitives.ts'
+import type { Jwk, MacKey } from '../../src/crypto/primitives.ts'
 import { SESSION_PATH } from '../../src/flow/discovery-path.ts'
 import type { HttpAnswer } from '../../src/flow/http-answer.ts'
 import type { GuardOptions } from '../../src/flow/inbound/guard-options.ts'
 import { checkGuardOptions, type GuardSettings, guardSettings } from '../../src/flow/inbound/guard-settings.ts'
 import type { ClientSession, Line } from '../../src/flow/line.ts'
 import { engineOf, type Workload } from '../../src/flow/workload.ts'
+import type { Credentials } from '../../src/keys/credentials.ts'
+import { generateKey, publicJwk } from '../../src/keys/jwk.ts'
+import type { Source } from '../../src/keys/source.ts'
 import { allowAuthenticated } from '../../src/policy/allow-authenticated.ts'
 import { contentDigest } from '../../src/signature/content-digest.ts'
 import { SESSION_TAG, WIMSE_TAG } from '../../src/signature/proof-parameters.ts'
 import { signRequest } from '../../src/signature/sign-proof.ts'
 import { type TestDomain, testDomain } from '../../src/testing/test-domain.ts'
+import type { TrustBundle } from '../../src/trust/bundle.ts'
 import type { WorkloadOptions } from '../../src/workload/workload-options.ts'
 import { type Arriving, exchangeWith, fieldAt, LEDGER, type OnTheWire, onTheWire, responseOf } from './wire.ts'
 
@@ -180,4 +184,56 @@ export function nameOf(message: OnTheWire): string {
   const nonce = /nonce="([^"]+)"/.exec(fieldAt(message, 'signature-input'))?.[1] ?? ''
   const id = keyidOf(message)
   return id === undefined ? nonce : `${id}.${nonce}`
+}
+
+/** A source that can be given something new. */
+export function changing<T>(first: T): Source<T> & { change(next: T): void } {
+  let value = first
+  const watchers = new Set<() => void>()
+  return {
+    load: () => value,
+    watch(changed) {
+      watchers.add(changed)
+      return { close: () => watchers.delete(changed) }
+    },
+    change(next) {
+      value = next
+      for (const changed of watchers) changed()
+    },
+  }
+}
+
+/** A bundle that trusts these keys for the domain. */
+export const trusting = (...keys: Jwk[]): TrustBundle => ({
+  trust_domains: { 'acme.test': { keys: keys.map(publicJwk) } },
+})
+
+/** Lets whatever was started come to its end. */
+export const settle = () => new Promise<void>((resolve) => setTimeout(resolve, 20))
+
+/** Something that comes when it is told to. */
+export function later() {
+  let resolve = (): void => undefined
+  const comes = new Promise<void>((done) => {
+    resolve = done
+  })
+  return { comes, resolve }
+}
+
+/** A tap whose ledger has trust and credentials that can change. */
+export async function changingTap() {
+  const domain = await testDomain('acme.test')
+  const { keys } = await domain.credentials()
+  const anchor = keys[0] as Jwk
+  const other = await generateKey({ alg: 'ES256' })
+  const trust = changing(trusting(anchor, other))
+  const credentials = changing<Credentials>({ keys })
+  const mine = changing<Credentials>({ keys: [other, keys[1] as Jwk] })
+  const own = changing(trusting(anchor, other))
+  const tap = await createTap({
+    domain,
+    ledger: { trust, credentials },
+    orders: { credentials: mine, trust: own },
+  })
+  return { tap, trust, own, credentials, mine, anchor, other }
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { ServerSession } from '../../src/session/server-session.ts'
+import type { SessionKeys } from '../../src/session/derive.ts'
+import type { PendingSession } from '../../src/session/server-session.ts'
 import { SessionTable } from '../../src/session/session-table.ts'
 import { Window } from '../../src/session/window.ts'
 
@@ -13,32 +14,50 @@ function createTable(bounds: { maxSessions?: number; maxPerInstance?: number } =
     clock: { now: () => time.now },
     monotonicMs: () => time.monotonicMs,
   })
-  const open = (id: string, peer = 'orders', change: Partial<ServerSession<string>> = {}) => {
-    const session = {
-      ...{ id, peer, instance: `${peer}-1`, basePath: '', window: new Window(), holder: 'h' },
-      // Nothing here looks at keys.
-      keys: {} as ServerSession<string>['keys'],
-      expiresAt: time.now + 600_000,
-      ...change,
-    }
-    table.open(session)
+  const pendingOf = (id: string, peer = 'orders', change: Partial<PendingSession<string>> = {}) => ({
+    ...{ id, peer, instance: `${peer}-1`, basePath: '', window: new Window(), holder: 'h' },
+    expiresAt: time.now + 600_000,
+    ...change,
+  })
+  const open = (...given: Parameters<typeof pendingOf>) => {
+    const session = pendingOf(...given)
+    table.open(session)?.(KEYS)
     return session
   }
   const pass = (ms: number) => {
     time.now += ms
     time.monotonicMs += ms
   }
-  const claim = ({ window }: Pick<ServerSession<string>, 'window'>, ms = 60_000) =>
+  const claim = ({ window }: Pick<PendingSession<string>, 'window'>, ms = 60_000) =>
     window.claim(1, { ...time, until: time.now + ms })
-  return { table, time, open, pass, claim }
+  return { table, time, pendingOf, open, pass, claim }
 }
+
+// Nothing here looks at keys.
+const KEYS = {} as SessionKeys
 
 describe('a session that is open', () => {
   it('is found by its name and no other', () => {
     const { table, open } = createTable()
     const session = open('a')
-    expect(table.find('a')).toBe(session)
+    expect(table.find('a')).toEqual({ ...session, keys: KEYS })
     expect([table.find('b'), table.find(''), table.size]).toEqual([undefined, undefined, 1])
+  })
+
+  it('is found once it has its keys, and takes its room from the first', () => {
+    const { table, pendingOf } = createTable({ maxSessions: 1, maxPerInstance: 1 })
+    const complete = table.open(pendingOf('a'))
+    expect([table.find('a'), table.size, table.hasRoom('billing', 'billing-1')]).toEqual([undefined, 1, false])
+    complete?.(KEYS)
+    expect(table.find('a')?.keys).toBe(KEYS)
+  })
+
+  it('is not found where it has ended before it had its keys', () => {
+    const { table, pendingOf } = createTable()
+    const complete = table.open(pendingOf('a'))
+    expect(table.end(({ id }) => id === 'a')).toBe(1)
+    complete?.(KEYS)
+    expect([table.find('a'), table.size]).toEqual([undefined, 0])
   })
 
   it('a session whose time is over, by either clock, is not known any more', () => {
@@ -109,6 +128,57 @@ describe('the room of a table', () => {
     pass(600_000)
     expect(table.hasRoom('stranger', 'stranger-1')).toBe(true)
     expect(table.size).toBe(0)
+  })
+
+  it('is looked at again where a session is taken in: of two that were promised the last room one gets it', () => {
+    const { table, pendingOf } = createTable({ maxSessions: 1 })
+    expect([table.hasRoom('orders', 'orders-1'), table.hasRoom('billing', 'billing-1')]).toEqual([true, true])
+    expect([typeof table.open(pendingOf('a')), table.open(pendingOf('b', 'billing'))]).toEqual(['function', undefined])
+    expect(table.size).toBe(1)
+  })
+
+  it('a caller that holds a quarter of the table, with the windows it has left behind, opens no more', () => {
+    const { table, open, pass, claim } = createTable({ maxSessions: 40, maxPerInstance: 2 })
+    const instanceOf = (i: number) => ({ instance: `orders-${i}` })
+    for (let i = 0; i < 9; i++) open(`s${i}`, 'orders', instanceOf(i))
+    expect(table.hasRoom('orders', 'orders-9')).toBe(true)
+    const last = open('s9', 'orders', instanceOf(9))
+    expect([table.hasRoom('orders', 'orders-10'), table.hasRoom('orders', 'orders-0')]).toEqual([false, false])
+    expect(table.hasRoom('billing', 'billing-1')).toBe(true)
+    // A session that has ended counts for as long as its window does.
+    claim(last)
+    table.close('s9')
+    pass(1_000)
+    expect([table.ended, table.hasRoom('orders', 'orders-10')]).toEqual([1, false])
+    pass(60_001)
+    expect([table.hasRoom('orders', 'orders-10'), table.ended]).toEqual([true, 0])
+    // One that was never used counts no longer than it lives.
+    open('s10', 'orders', instanceOf(10))
+    expect(table.hasRoom('orders', 'orders-11')).toBe(false)
+    table.close('s3')
+    expect(table.hasRoom('orders', 'orders-11')).toBe(true)
+  })
+
+  it('lets every caller have twice what one of its instances may, however small the table', () => {
+    const { table, open } = createTable({ maxSessions: 8, maxPerInstance: 2 })
+    for (let i = 0; i < 4; i++) {
+      expect(table.hasRoom('orders', `orders-${i}`), String(i)).toBe(true)
+      open(`s${i}`, 'orders', { instance: `orders-${i}` })
+    }
+    expect(table.hasRoom('orders', 'orders-4')).toBe(false)
+    expect(table.hasRoom('billing', 'billing-1')).toBe(true)
+  })
+
+  it('is found behind what still lives, once a second', () => {
+    const { table, open, pass } = createTable({ maxSessions: 2 })
+    open('long', 'orders')
+    open('short', 'billing', { expiresAt: 1_000_500 })
+    expect(table.hasRoom('stock', 'stock-1')).toBe(false)
+    pass(500)
+    expect(table.hasRoom('stock', 'stock-1')).toBe(false)
+    pass(500)
+    expect(table.hasRoom('stock', 'stock-1')).toBe(true)
+    expect([table.find('long')?.id, table.size]).toEqual(['long', 1])
   })
 
   it('an instance whose last session has ended counts as one that has none', () => {

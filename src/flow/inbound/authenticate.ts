@@ -1,5 +1,6 @@
 import { advance } from '../../core/advance.ts'
 import { CountersignError } from '../../core/errors.ts'
+import { type MaybePromise, type Steps, steps, wait } from '../../core/maybe-promise.ts'
 import type { HttpRequest } from '../../core/message.ts'
 import { anonymous, type Peer } from '../../identity/peer.ts'
 import { readWorkloadId } from '../../identity/workload-id.ts'
@@ -13,16 +14,16 @@ import type { GuardSettings } from './guard-settings.ts'
 import type { Authenticated, Judged, Parsed } from './stages.ts'
 
 /** Finds out who calls: the first way whose evidence is present decides, and nothing falls through to a weaker one. */
-export async function authenticate(guard: GuardSettings, parsed: Parsed): Promise<Authenticated> {
+export const authenticate = steps(function* (guard: GuardSettings, parsed: Parsed): Steps<Authenticated> {
   const judged = judgedNow(guard.engine)
   for (const authenticator of guard.accept) {
     const found = isWorkloadProof(authenticator)
-      ? await byWorkloadProof(guard, parsed)
-      : await byEvidence(authenticator, parsed)
+      ? yield* byWorkloadProof(guard, parsed)
+      : yield* byEvidence(authenticator, parsed)
     if (found !== undefined) return advance(advance(parsed, found), { judged })
   }
   return advance(parsed, { peer: anonymous, token: undefined, session: undefined, judged })
-}
+})
 
 /** Taken before anything is verified: what changes from now on, changes after it. */
 export function judgedNow({ trust, sessions }: Engine): Judged {
@@ -31,7 +32,7 @@ export function judgedNow({ trust, sessions }: Engine): Judged {
 
 type Found = Pick<Authenticated, 'peer' | 'token' | 'session'>
 
-async function byWorkloadProof(guard: GuardSettings, parsed: Parsed): Promise<Found | undefined> {
+function* byWorkloadProof(guard: GuardSettings, parsed: Parsed): Steps<Found | undefined> {
   const { engine } = guard
   const { proof, request } = parsed
   if (proof === undefined) {
@@ -41,39 +42,39 @@ async function byWorkloadProof(guard: GuardSettings, parsed: Parsed): Promise<Fo
     return undefined
   }
   const found = isSessionProof(proof)
-    ? await bySession(guard, parsed, proof)
-    : await bySignature(engine, request, proof)
+    ? yield* bySession(guard, parsed, proof)
+    : yield* bySignature(engine, request, proof)
   checkAudience(guard, parsed, proof.parameters.audience)
   return found
 }
 
-async function bySignature(engine: Engine, request: HttpRequest, proof: Proof): Promise<Found> {
+function* bySignature(engine: Engine, request: HttpRequest, proof: Proof): Steps<Found> {
   const { tokens, clock, toleranceSeconds } = engine
   const context = { tokens, trust: engine.trust.current(), clock, toleranceSeconds }
-  const { peer, token } = await proveWorkload(context, request, proof)
+  const { peer, token } = yield* wait(proveWorkload(context, request, proof))
   return { peer, token, session: undefined }
 }
 
-async function bySession(guard: GuardSettings, parsed: Parsed, proof: Proof): Promise<Found> {
+function* bySession(guard: GuardSettings, parsed: Parsed, proof: Proof): Steps<Found> {
   const { engine } = guard
   const session = engine.sessions?.table.find(proof.parameters.keyid ?? '')
   const isOurs = guard.offersSessions && session !== undefined && isAtOrBelow(session.basePath, parsed.target.path)
   // Condition: a proof of a session that is not open here is refused before the body is read.
-  if (!isOurs || !(await isAlive(engine, session))) {
+  if (!isOurs || !(yield* isAlive(engine, session))) {
     throw new CountersignError('session-unknown', { detail: { step: 'session' } })
   }
   const { keys, holder } = session
   const { request } = parsed
-  const proven = await proveSession(engine, { request, proof }, { key: keys.clientMac, token: holder.token })
+  const proven = yield* wait(proveSession(engine, { request, proof }, { key: keys.clientMac, token: holder.token }))
   return { peer: proven.peer, token: proven.token, session }
 }
 
 /** A session ends at once when trust no longer vouches for the caller's token, or ours is vouched for by another key. */
-async function isAlive(engine: Engine, { id, holder }: OpenSession): Promise<boolean> {
+function* isAlive(engine: Engine, { id, holder }: OpenSession): Steps<boolean> {
   // Condition: a session that was opened under a key of ours that was rotated out has ended.
-  const isOurKey = (await engine.credentials.current()).keyId === holder.ownKeyId
+  const isOurKey = (yield* wait(engine.credentials.current())).keyId === holder.ownKeyId
   // Condition: a session of a caller for whose token trust no longer vouches has ended.
-  if (isOurKey && (await isVouched(engine, holder))) return true
+  if (isOurKey && (yield* wait(isVouched(engine, holder)))) return true
   engine.sessions?.table.close(id)
   return false
 }
@@ -102,7 +103,7 @@ function covers(prefix: string, url: string): boolean {
   return url === prefix || url.startsWith(prefix.endsWith('/') ? prefix : `${prefix}/`)
 }
 
-async function byEvidence(authenticator: Authenticator, parsed: Parsed): Promise<Found | undefined> {
+function* byEvidence(authenticator: Authenticator, parsed: Parsed): Steps<Found | undefined> {
   const { request, arrival } = parsed
   const evidence = {
     method: request.method,
@@ -110,15 +111,15 @@ async function byEvidence(authenticator: Authenticator, parsed: Parsed): Promise
     ...(arrival.address === undefined ? {} : { address: arrival.address }),
     header: (name: string) => request.fields.get(name.toLowerCase()),
   }
-  const established = await attempt(authenticator, () => authenticator.authenticate(evidence))
+  const established = yield* attempt(authenticator, () => authenticator.authenticate(evidence))
   return established === undefined
     ? undefined
     : { peer: peerOf(authenticator, established), token: undefined, session: undefined }
 }
 
-async function attempt<T>(authenticator: Authenticator, body: () => T): Promise<Awaited<T>> {
+function* attempt<T>(authenticator: Authenticator, body: () => MaybePromise<T>): Steps<T> {
   try {
-    return await body()
+    return yield* wait(body())
   } catch (cause) {
     // Condition: evidence that an authenticator of your own calls bad is refused.
     throw new CountersignError('proof-invalid', { cause, detail: { step: authenticator.name } })

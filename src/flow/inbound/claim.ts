@@ -1,6 +1,7 @@
 import { platform } from '#platform'
 import { advance } from '../../core/advance.ts'
 import { CountersignError, isCountersignError } from '../../core/errors.ts'
+import { type MaybePromise, type Steps, steps, wait } from '../../core/maybe-promise.ts'
 import { claimName } from '../../replay/claim-name.ts'
 import { callNameOf, readCallName } from '../../signature/proof-parameters.ts'
 import type { GuardSettings } from './guard-settings.ts'
@@ -9,7 +10,7 @@ import type { Authenticated, Claimed } from './stages.ts'
 const ONCE = { once: true } as const
 
 /** Claims the proof, once and for all: after it holds and is meant for us, before anything else happens. */
-export async function claim(guard: GuardSettings, call: Authenticated): Promise<Claimed> {
+export const claim = steps(function* (guard: GuardSettings, call: Authenticated): Steps<Claimed> {
   if (call.token === undefined || call.proof === undefined) return advance(call, ONCE)
   const { engine } = guard
   const { parameters } = call.proof
@@ -19,11 +20,11 @@ export async function claim(guard: GuardSettings, call: Authenticated): Promise<
   const isCounted = claimInWindow(guard, call, { name, until })
   // The keys of a session are known to this process alone, and so are its calls: unless others could have made them.
   if (isCounted && call.session !== undefined && engine.replay.shared === false) return advance(call, ONCE)
-  const outcome = await reach(() => engine.replay.claim(claimName(engine.id, call.peer.id, name), until))
+  const outcome = yield* reach(() => engine.replay.claim(claimName(engine.id, call.peer.id, name), until))
   // Condition: a proof that was used before is refused.
   if (outcome !== 'fresh') throw replayed()
   return advance(call, ONCE)
-}
+})
 
 /**
  * What has ended since its keys were looked up has given its window away: a claim in it would be nobody's. From here to
@@ -47,6 +48,8 @@ function claimInWindow(guard: GuardSettings, call: Authenticated, what: { name: 
   const counted = readCallName(what.name)
   if (counted === undefined) return false
   const window = call.session?.window ?? sessions?.table.windowOf(counted.id, call.peer.id)
+  // Condition: a call whose window may have been dropped with its claim counts as made.
+  if (window === undefined && sessions?.table.hasForgotten(what.until) === true) throw replayed()
   if (window === undefined) return false
   const times = { now: clock.now(), monotonicMs: platform.monotonicMs(), until: what.until }
   // Condition: a call that was made under a session is refused when it comes again, by whatever proof.
@@ -58,9 +61,9 @@ function replayed(): CountersignError {
   return new CountersignError('proof-replayed', { detail: { step: 'claim' } })
 }
 
-async function reach<T>(body: () => T): Promise<Awaited<T>> {
+function* reach<T>(body: () => MaybePromise<T>): Steps<T> {
   try {
-    return await body()
+    return yield* wait(body())
   } catch (cause) {
     // Condition: a store of seen proofs that is down or full refuses the call.
     if (isCountersignError(cause)) throw cause

@@ -20,6 +20,11 @@ export interface GuardOptions {
   readonly pass?: readonly string[]
   /** Protocols that may be upgraded to, where the signature covers the upgrade. */
   readonly upgrades?: readonly string[]
+  /**
+   * Parses JSON bodies once, here, and gives them as `req.body`: a later `express.json()` finds its work done. The bytes
+   * themselves cannot be read again then. A Fetch handler has `request.json()` anyway. Default: bodies are only verified.
+   */
+  readonly json?: boolean
   /** What an ingress cuts off the path: put back before the signature is verified. */
   readonly strippedPrefix?: string
 }

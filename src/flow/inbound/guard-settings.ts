@@ -19,6 +19,7 @@ export interface GuardSettings {
   readonly exempt: ReadonlySet<string>
   readonly pass: ReadonlySet<string>
   readonly upgrades: ReadonlySet<string>
+  readonly json: boolean
   readonly strippedPrefix: string
   /** Whether callers may open sessions here. */
   readonly offersSessions: boolean
@@ -75,6 +76,7 @@ export function guardSettings(engine: Engine, checked: GuardOptions): GuardSetti
     exempt: new Set(checked.exempt),
     pass: new Set(checked.pass),
     upgrades: new Set(checked.upgrades?.map((protocol) => protocol.toLowerCase())),
+    json: checked.json === true,
     strippedPrefix: checked.strippedPrefix ?? '',
     offersSessions: engine.sessions !== undefined && accept.some(acceptsSessions),
     demandsSealing: () => checked.seal === 'required' || ('demandsSealing' in policy && policy.demandsSealing === true),

@@ -1,21 +1,24 @@
 import { advance } from '../../core/advance.ts'
 import { CountersignError } from '../../core/errors.ts'
+import { type Steps, steps, wait } from '../../core/maybe-promise.ts'
 import { requestContext } from '../../envelope/http-context.ts'
 import { open as openEnvelope } from '../../envelope/open.ts'
 import { callNameOf } from '../../signature/proof-parameters.ts'
 import { keyringOf, sessionKeyringOf } from '../keyring-of.ts'
 import { handlerFields } from './fields.ts'
 import type { GuardSettings } from './guard-settings.ts'
+import { isParsed, parseJson } from './json.ts'
 import type { Opened, Read } from './stages.ts'
 
 /** Opens a sealed body and prepares what the handler sees. */
-export async function open(guard: GuardSettings, call: Read): Promise<Opened> {
-  const body = call.announced.sealed ? await openBody(guard, call) : call.bytes
+export const open = steps(function* (guard: GuardSettings, call: Read): Steps<Opened> {
+  const body = call.announced.sealed ? yield* openBody(guard, call) : call.bytes
   const { fields, dropped } = handlerFields(guard, call)
-  return advance(call, { body, fields, droppedFields: dropped })
-}
+  const json = body !== undefined && body.length > 0 && isParsed(guard, call) ? parseJson(body) : undefined
+  return advance(call, { body, fields, droppedFields: dropped, json })
+})
 
-async function openBody(guard: GuardSettings, call: Read): Promise<Opened['body']> {
+function* openBody(guard: GuardSettings, call: Read): Steps<Opened['body']> {
   const { proof, bytes, target, request } = call
   // Condition: a sealed body that no proof covers is refused.
   if (proof === undefined || call.token === undefined || bytes === undefined) {
@@ -34,5 +37,5 @@ async function openBody(guard: GuardSettings, call: Read): Promise<Opened['body'
     call.session === undefined
       ? keyringOf(guard.engine.credentials.sealKeys())
       : sessionKeyringOf(call.session.id, call.session.keys.clientSeal)
-  return openEnvelope(bytes, { with: keyring, context, maxPlaintextBytes: guard.maxBodyBytes })
+  return yield* wait(openEnvelope(bytes, { with: keyring, context, maxPlaintextBytes: guard.maxBodyBytes }))
 }

@@ -1,5 +1,6 @@
 import { utf8 } from '../../core/bytes.ts'
 import { CountersignError } from '../../core/errors.ts'
+import type { MaybePromise } from '../../core/maybe-promise.ts'
 import { Fields } from '../../core/message.ts'
 import { DISCOVERY_PATH, SESSION_PATH } from '../discovery-path.ts'
 import type { OwnAnswer } from './admission.ts'
@@ -8,7 +9,7 @@ import { answerHandshake } from './handshake.ts'
 import type { Claimed } from './stages.ts'
 
 /** Answers the guard's own routes: after proof and claim, before policy, never to the anonymous. */
-export async function ownRoute(guard: GuardSettings, call: Claimed): Promise<OwnAnswer | undefined> {
+export function ownRoute(guard: GuardSettings, call: Claimed): MaybePromise<OwnAnswer | undefined> {
   const base = guard.strippedPrefix + call.arrival.mountPath
   if (!call.target.path.startsWith(base + DISCOVERY_PATH)) return undefined
   const path = call.target.path.slice(base.length)

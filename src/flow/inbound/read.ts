@@ -1,14 +1,16 @@
 import { advance } from '../../core/advance.ts'
 import { CountersignError } from '../../core/errors.ts'
-import { verifyContentDigest } from '../../signature/content-digest.ts'
+import { type Steps, steps, wait } from '../../core/maybe-promise.ts'
+import { checkContentDigest } from '../../signature/content-digest.ts'
 import type { GuardSettings } from './guard-settings.ts'
+import { isParsed } from './json.ts'
 import type { Authorized, Read } from './stages.ts'
 
 /** Reads the body of a caller who may send one, and compares it with what was signed. */
-export async function read(guard: GuardSettings, call: Authorized): Promise<Read> {
+export const read = steps(function* (guard: GuardSettings, call: Authorized): Steps<Read> {
   const digest = call.proof?.covers('content-digest') === true ? call.request.fields.get('content-digest') : undefined
   if (!call.arrival.announcesBody && digest === undefined) return advance(call, { bytes: undefined })
-  const bytes = await call.arrival.readBody(guard.maxBodyBytes)
+  const bytes = yield* wait(call.arrival.readBody(guard.maxBodyBytes, isParsed(guard, call) ? 'parse' : 'replay'))
   // Condition: a body that is larger than the limit is refused.
   if (bytes === 'too-large') throw new CountersignError('body-too-large', { detail: { step: 'body' } })
   if (call.token === undefined) return advance(call, { bytes })
@@ -18,6 +20,6 @@ export async function read(guard: GuardSettings, call: Authorized): Promise<Read
     return advance(call, { bytes: undefined })
   }
   // Condition: a body that is not the one that was signed is refused.
-  await verifyContentDigest(digest, bytes)
+  yield* wait(checkContentDigest(digest, bytes))
   return advance(call, { bytes })
-}
+})

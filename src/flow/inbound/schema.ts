@@ -22,5 +22,6 @@ export const guardOptionsSchema: z.ZodType<GuardOptions> = z.strictObject({
   exempt: z.array(path).optional(),
   pass: z.array(z.string().regex(/^[a-z0-9-]+$/, 'give field names in lower case')).optional(),
   upgrades: z.array(z.string()).optional(),
+  json: z.boolean('give true or false').optional(),
   strippedPrefix: path.refine((prefix) => !prefix.endsWith('/'), 'leave out the final slash').optional(),
 }) as z.ZodType<GuardOptions>

@@ -18,8 +18,11 @@ export interface Arrival {
   readonly mountPath: string
   /** Whether the head says that a body follows. */
   readonly announcesBody: boolean
-  /** Reads the body, at most so many bytes. Called once, after policy, or never. */
-  readBody(maxBytes: number): MaybePromise<Bytes | 'too-large'>
+  /**
+   * Reads the body, at most so many bytes. Called once, after policy, or never. `'replay'`: the handler reads it again as
+   * a stream; `'parse'`: nobody does.
+   */
+  readBody(maxBytes: number, use: 'replay' | 'parse'): MaybePromise<Bytes | 'too-large'>
 }
 
 /** The head could be read in exactly one way. */
@@ -75,6 +78,8 @@ export interface Opened extends Read {
   readonly body: Bytes | undefined
   readonly fields: Fields
   readonly droppedFields: readonly string[]
+  /** The body as JSON, where the guard was told to parse it. */
+  readonly json: { readonly value: unknown } | undefined
 }
 
 /** How far a call came: what an audit event and an answer can be made from. */

@@ -1,6 +1,7 @@
 import { platform } from '#platform'
 import { nowSeconds } from '../../core/clock.ts'
 import { CountersignError, isCountersignError } from '../../core/errors.ts'
+import { type MaybePromise, type Steps, steps, wait } from '../../core/maybe-promise.ts'
 import type { Peer } from '../../identity/peer.ts'
 import { isSessionProof } from '../../signature/proof.ts'
 import { callIdOf } from '../call-id.ts'
@@ -39,21 +40,21 @@ export function isSafe({ method }: Pick<Resolved, 'method'>): boolean {
 }
 
 /** A safe call, or one of the library's own, that was refused for its clock repeats itself once, by the peer's clock. */
-export async function attemptByPeerClock(engine: Engine, resolved: Resolved): Promise<CallResult> {
+export const attemptByPeerClock = steps(function* (engine: Engine, resolved: Resolved): Steps<CallResult> {
   const before = engine.peers.of(resolved.peer).clockOffsetSeconds
-  const result = await attempt(engine, resolved)
+  const result = yield* attempt(engine, resolved)
   if (!(isSafe(resolved) || resolved.isOwn === true) || result.answer.status !== 400) return result
   const shift = Math.abs(engine.peers.of(resolved.peer).clockOffsetSeconds - before)
   const kind = kindOf(result)
   const isClock = shift > engine.toleranceSeconds && (kind === 'unauthenticated' || resolved.method === 'HEAD')
-  return isClock ? attempt(engine, resolved) : result
-}
+  return isClock ? yield* attempt(engine, resolved) : result
+})
 
 /** Makes a call; where the peer has forgotten the session, once more with a signature. */
-async function attempt(engine: Engine, resolved: Resolved): Promise<CallResult> {
+function* attempt(engine: Engine, resolved: Resolved): Steps<CallResult> {
   const openSession = (call: Resolved, line: Line) => handshake(engine, { call, line }, attemptByPeerClock)
   const choose = () => chooseProof(engine, resolved, openSession)
-  const first = await exchange(engine, resolved, { choose, wasSent: false })
+  const first = yield* exchange(engine, resolved, { choose, wasSent: false })
   const { session, line } = first.call
   if (session === undefined || line === undefined) return first
   if (!isSessionUnknown(first)) {
@@ -66,7 +67,7 @@ async function attempt(engine: Engine, resolved: Resolved): Promise<CallResult> 
   if (expires <= nowSeconds(engine.clock) + clockOffsetSeconds) return first
   // The same name and times: whichever of the two arrives first, the other one meets its claim.
   const again: Chosen = { ...resolved, name, created, expires, clockOffsetSeconds, line, session: undefined }
-  return exchange(engine, resolved, { choose: async () => again, wasSent: true })
+  return yield* exchange(engine, resolved, { choose: () => again, wasSent: true })
 }
 
 /** Only who was called can say so, by a signature that is bound to this call. */
@@ -93,27 +94,27 @@ function lose(line: Line, session: ClientSession): void {
 }
 
 interface Way {
-  choose(): Promise<Chosen>
+  choose(): MaybePromise<Chosen>
   /** Whether the call may have reached the peer already, under this name. */
   readonly wasSent: boolean
 }
 
 /** Makes one exchange of a call, under a name of its own: exactly one event on this side, whatever happened. */
-async function exchange(engine: Engine, resolved: Resolved, way: Way): Promise<CallResult> {
+function* exchange(engine: Engine, resolved: Resolved, way: Way): Steps<CallResult> {
   const startedAt = platform.monotonicMs()
   let reached: Resolved | Chosen | Sealed | Verified = resolved
   let isSent = way.wasSent
   try {
-    const chosen = await way.choose()
+    const chosen = yield* wait(way.choose())
     reached = chosen
-    const sealed = await seal(engine, chosen, (call) => discover(engine, call, attemptByPeerClock))
+    const sealed = yield* wait(seal(engine, chosen, (call) => discover(engine, call, attemptByPeerClock)))
     reached = sealed
-    const signed = await sign(engine, sealed)
+    const signed = yield* wait(sign(engine, sealed))
     isSent = true
-    const received = await send(engine, signed)
-    const verified = await verify(engine, received)
+    const received = yield* wait(send(engine, signed))
+    const verified = yield* wait(verify(engine, received))
     reached = verified
-    const answer = await open(engine, verified)
+    const answer = yield* wait(open(engine, verified))
     const callId = callIdOf(sealed.name)
     recordCaller(engine, { reached, startedAt, error: undefined, callId })
     const isSealed =

@@ -2,6 +2,7 @@ import { platform } from '#platform'
 import { fromUtf8 } from '../../core/bytes.ts'
 import { parseTarget } from '../../core/canonical.ts'
 import { isCountersignError } from '../../core/errors.ts'
+import type { MaybePromise } from '../../core/maybe-promise.ts'
 import { Fields } from '../../core/message.ts'
 import { DISCOVERY_PATH } from '../discovery-path.ts'
 import type { Engine } from '../engine.ts'
@@ -14,7 +15,7 @@ const RETRY_MS = 5_000
 const PATIENCE_MS = 5_000
 
 /** One attempt of a call: given, because the attempt that needs discovery is what discovery is made with. */
-export type Attempt = (engine: Engine, call: Resolved) => Promise<{ readonly answer: HttpAnswer }>
+export type Attempt = (engine: Engine, call: Resolved) => MaybePromise<{ readonly answer: HttpAnswer }>
 
 /**
  * Asks the peer what it speaks: one question at a time, answered for five minutes, after a failure for five seconds. Its

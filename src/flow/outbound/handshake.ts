@@ -1,5 +1,6 @@
 import { platform } from '#platform'
 import { parseTarget } from '../../core/canonical.ts'
+import type { MaybePromise } from '../../core/maybe-promise.ts'
 import { Fields } from '../../core/message.ts'
 import { createHalf } from '../../session/agreement.ts'
 import { deriveSessionKeys } from '../../session/derive.ts'
@@ -25,7 +26,7 @@ const RENEW_AT = 0.8
 export type Exchange = (
   engine: Engine,
   call: Resolved,
-) => Promise<{ readonly answer: HttpAnswer; readonly call: Verified }>
+) => MaybePromise<{ readonly answer: HttpAnswer; readonly call: Verified }>
 
 /**
  * Opens a session and puts it on the line. Whatever fails, calls go on with signatures for five minutes: a handshake that

@@ -1,4 +1,5 @@
 import { CountersignError } from '../../core/errors.ts'
+import { type Steps, steps, wait } from '../../core/maybe-promise.ts'
 import { answerContext } from '../../envelope/http-context.ts'
 import { open as openEnvelope } from '../../envelope/open.ts'
 import { isProofField, isUnproven } from '../../signature/coverage.ts'
@@ -12,19 +13,19 @@ import type { Verified } from './stages.ts'
 const OURS = new Set(['workload-identity-token', 'content-digest', 'content-envelope', 'content-length'])
 
 /** Opens a sealed answer and leaves only what is proven of its header. */
-export async function open(engine: Engine, call: Verified): Promise<HttpAnswer> {
+export const open = steps(function* (engine: Engine, call: Verified): Steps<HttpAnswer> {
   const { answer } = call
   if (call.observed !== undefined) return answer
   const announced = readAnnounced(answer.fields)
-  const body = announced.sealed ? await openBody(engine, call, announced.contentType) : answer.body
+  const body = announced.sealed ? yield* openBody(engine, call, announced.contentType) : answer.body
   // Condition: a plain answer to a call that had to be sealed is refused, unless it is a problem.
   if (call.wantsSealed && !announced.sealed && body !== undefined && announced.contentType !== PROBLEM_TYPE) {
     throw new CountersignError('answer-plaintext', { detail: { step: 'open' } })
   }
   return { status: answer.status, fields: callerFields(call, announced), body }
-}
+})
 
-async function openBody(engine: Engine, call: Verified, contentType: string): Promise<HttpAnswer['body']> {
+function* openBody(engine: Engine, call: Verified, contentType: string): Steps<HttpAnswer['body']> {
   const { session } = call
   // Condition: an answer sealed to another key than that of the call's session and direction is refused.
   const keyring =
@@ -40,10 +41,12 @@ async function openBody(engine: Engine, call: Verified, contentType: string): Pr
     callName: call.name,
     status: call.answer.status,
   })
-  return openEnvelope(call.answer.body ?? new Uint8Array(0), {
-    with: keyring,
-    context,
-  })
+  return yield* wait(
+    openEnvelope(call.answer.body ?? new Uint8Array(0), {
+      with: keyring,
+      context,
+    }),
+  )
 }
 
 function callerFields(call: Verified, announced: { sealed: boolean; contentType: string }): HttpAnswer['fields'] {

@@ -1,5 +1,6 @@
 import { advance } from '../../core/advance.ts'
 import { CountersignError } from '../../core/errors.ts'
+import { type Steps, steps, wait } from '../../core/maybe-promise.ts'
 import type { Jwk } from '../../crypto/primitives.ts'
 import { requestContext } from '../../envelope/http-context.ts'
 import { type Recipient, recipient } from '../../envelope/recipients.ts'
@@ -13,16 +14,16 @@ import type { Chosen, Resolved, Sealed } from './stages.ts'
 export type Discover = (call: Resolved) => Promise<void>
 
 /** Decides whether this attempt is sealed, and seals it under its name. Nothing that fails makes it less. */
-export async function seal(engine: Engine, call: Chosen, discover: Discover): Promise<Sealed> {
-  const isDue = await isSealingDue(engine, call, discover)
+export const seal = steps(function* (engine: Engine, call: Chosen, discover: Discover): Steps<Sealed> {
+  const isDue = yield* isSealingDue(engine, call, discover)
   if (!isDue) return advance(call, { sealed: false, wantsSealed: false, bytes: call.body, sealedFields: {} })
-  if (call.session === undefined) await assertOpener(engine)
+  if (call.session === undefined) yield* assertOpener(engine)
   const isEmpty = call.body === undefined || call.body.length === 0
   if (isEmpty) {
     const sealedFields = { [ACCEPT_ENVELOPE]: 'sve1' }
     return advance(call, { sealed: false, wantsSealed: true, bytes: undefined, sealedFields })
   }
-  const to = await openerOf(engine, call, discover)
+  const to = yield* openerOf(engine, call, discover)
   const contentType = call.fields.get('content-type') ?? ''
   const context = requestContext({
     method: call.method,
@@ -32,11 +33,11 @@ export async function seal(engine: Engine, call: Chosen, discover: Discover): Pr
     contentType,
     callName: call.name,
   })
-  const bytes = await sealBytes(call.body as Uint8Array, { to, context })
+  const bytes = yield* wait(sealBytes(call.body as Uint8Array, { to, context }))
   return advance(call, { sealed: true, wantsSealed: true, bytes, sealedFields: sealedFields(contentType) })
-}
+})
 
-async function isSealingDue(engine: Engine, call: Chosen, discover: Discover): Promise<boolean> {
+function* isSealingDue(engine: Engine, call: Chosen, discover: Discover): Steps<boolean> {
   if (call.isOwn === true) return false
   const choice = call.options.seal ?? 'auto'
   if (choice === 'always') return true
@@ -53,7 +54,7 @@ async function isSealingDue(engine: Engine, call: Chosen, discover: Discover): P
   if (call.url.protocol === 'http:' && !isLoopback(call.url.hostname)) return true
   // A session's handshake has asked already.
   if (call.body === undefined || call.session !== undefined) return false
-  await discover(call)
+  yield* wait(discover(call))
   return isDemanded()
 }
 
@@ -62,8 +63,8 @@ export function isLoopback(hostname: string): boolean {
   return /^(localhost|.+\.localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\])$/.test(hostname)
 }
 
-async function assertOpener(engine: Engine): Promise<void> {
-  await engine.credentials.current()
+function* assertOpener(engine: Engine): Steps<void> {
+  yield* wait(engine.credentials.current())
   // Condition: a sealed call by a workload that has no key to open the answer with is refused.
   if (engine.credentials.sealKeys().length === 0) {
     throw new CountersignError('credentials-invalid', {
@@ -81,17 +82,17 @@ function learnedKey(engine: Engine, peer: string): Jwk | undefined {
 }
 
 /** Who opens the body: the other end of the session and nobody else, or whoever holds the peer's seal key. */
-async function openerOf(engine: Engine, call: Chosen, discover: Discover): Promise<Recipient> {
+function* openerOf(engine: Engine, call: Chosen, discover: Discover): Steps<Recipient> {
   const { session } = call
   if (session !== undefined) return sessionKeyringOf(session.id, session.keys.clientSeal)
-  return recipient(await keyOf(engine, call, discover))
+  return recipient(yield* keyOf(engine, call, discover))
 }
 
-async function keyOf(engine: Engine, call: Resolved, discover: Discover): Promise<Jwk> {
+function* keyOf(engine: Engine, call: Resolved, discover: Discover): Steps<Jwk> {
   const find = () => engine.trust.current().sealKeysFor(call.peer)[0] ?? learnedKey(engine, call.peer)
   const known = find()
   if (known !== undefined) return known
-  await discover(call)
+  yield* wait(discover(call))
   const found = find()
   // Condition: a call that has to be sealed to a peer without a seal key is refused.
   if (found === undefined) throw new CountersignError('peer-cannot-open', { detail: { step: 'seal' } })

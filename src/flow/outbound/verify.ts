@@ -2,9 +2,10 @@ import { advance } from '../../core/advance.ts'
 import { nowSeconds } from '../../core/clock.ts'
 import type { Code } from '../../core/codes.ts'
 import { CountersignError, isCountersignError } from '../../core/errors.ts'
+import { type MaybePromise, type Steps, steps, wait } from '../../core/maybe-promise.ts'
 import { anonymous, type Peer } from '../../identity/peer.ts'
 import { peerOf } from '../../peer/workload-proof.ts'
-import { verifyContentDigest } from '../../signature/content-digest.ts'
+import { checkContentDigest } from '../../signature/content-digest.ts'
 import {
   checkAnswerCoverage,
   isSessionProof,
@@ -28,10 +29,10 @@ import type { Received, Verified } from './stages.ts'
  * Verifies an answer: signed, by the peer that was called, for this very request, its body unchanged. Whatever is
  * missing is an error, not a warning: a proxy's own answer too.
  */
-export async function verify(engine: Engine, call: Received): Promise<Verified> {
+export const verify = steps(function* (engine: Engine, call: Received): Steps<Verified> {
   try {
-    const proven = await prove(engine, call)
-    await checkBody(call, proven.answerProof)
+    const proven = yield* prove(engine, call)
+    yield* checkBody(call, proven.answerProof)
     learn(engine, call, proven)
     const { from, token, answerProof } = proven
     return advance(call, { from, token, answerProof, observed: undefined })
@@ -39,7 +40,7 @@ export async function verify(engine: Engine, call: Received): Promise<Verified> 
     if ((call.options.mode ?? engine.mode) !== 'observe' || call.wantsSealed || !isCountersignError(cause)) throw cause
     return advance(call, { from: anonymous, token: undefined, answerProof: undefined, observed: cause })
   }
-}
+})
 
 interface Proven {
   readonly from: Peer
@@ -47,7 +48,7 @@ interface Proven {
   readonly answerProof: Proof
 }
 
-async function prove(engine: Engine, call: Received): Promise<Proven> {
+function* prove(engine: Engine, call: Received): Steps<Proven> {
   const { session, answer } = call
   const answerProof = attempt(
     'answer-malformed',
@@ -55,11 +56,11 @@ async function prove(engine: Engine, call: Received): Promise<Proven> {
   )
   // Condition: an answer without a signature is refused.
   if (answerProof === undefined) throw unsigned()
-  if (!isSessionProof(answerProof)) return proveByToken(engine, call, answerProof)
+  if (!isSessionProof(answerProof)) return yield* proveByToken(engine, call, answerProof)
   // Condition: an answer by the keys of a session to a call that was not made under it is refused.
   if (session === undefined || answerProof.parameters.keyid !== session.id)
     throw foreign(call, answerProof.parameters.keyid)
-  return proveBySession(engine, { call, answerProof, session })
+  return yield* proveBySession(engine, { call, answerProof, session })
 }
 
 interface UnderSession {
@@ -68,27 +69,27 @@ interface UnderSession {
   readonly session: ClientSession
 }
 
-async function proveBySession(engine: Engine, { call, answerProof, session }: UnderSession): Promise<Proven> {
+function* proveBySession(engine: Engine, { call, answerProof, session }: UnderSession): Steps<Proven> {
   const { answer, request } = call
   // Condition: an answer under a session that has ended since, by hand or because trust no longer vouches, is refused.
-  if (session.isEnded || !(await isVouched(engine, session))) {
+  if (session.isEnded || !(yield* wait(isVouched(engine, session)))) {
     throw new CountersignError('answer-invalid', { detail: { step: 'session' } })
   }
   checkAnswerCoverage(answerProof, answer, { requestProof: call.proof })
   const text = attempt('answer-invalid', () => proofText(answerProof, answer, request))
-  await attemptAsync('answer-invalid', () => verifyMac(answerProof, text, session.keys.serverMac))
+  yield* attemptAsync('answer-invalid', () => verifyMac(answerProof, text, session.keys.serverMac))
   rememberShape(answerProof, 'answer')
   return { from: peerOf(session.token, 'session'), token: undefined, answerProof }
 }
 
-async function proveByToken(engine: Engine, call: Received, answerProof: Proof): Promise<Proven> {
+function* proveByToken(engine: Engine, call: Received, answerProof: Proof): Steps<Proven> {
   const { answer, request } = call
   // Condition: an answer to a call under a session is signed by its keys, unless it is a refusal.
   if (call.session !== undefined && !isRefusal(answer)) throw unsigned()
   const wit = answer.fields.get('workload-identity-token')
   // Condition: an answer without a token is refused.
   if (wit === undefined) throw unsigned()
-  const token = await attemptAsync('answer-invalid', () => engine.tokens.verify(wit, engine.trust.current()))
+  const token = yield* attemptAsync('answer-invalid', () => engine.tokens.verify(wit, engine.trust.current()))
   // Condition: an answer by another workload than the one that was called is refused.
   if (token.id.id !== call.peer) throw foreign(call, token.id.id)
   checkAnswerCoverage(answerProof, answer, {
@@ -96,7 +97,7 @@ async function proveByToken(engine: Engine, call: Received, answerProof: Proof):
     acceptUnbound: call.options.dangerouslyAcceptUnboundAnswers === true,
   })
   const base = attempt('answer-invalid', () => proofBase(answerProof, answer, request))
-  await attemptAsync('answer-invalid', () => verifyProof(answerProof, base, token.proofKey))
+  yield* attemptAsync('answer-invalid', () => verifyProof(answerProof, base, token.proofKey))
   return { from: peerOf(token, 'signature'), token, answerProof }
 }
 
@@ -113,7 +114,7 @@ function foreign(call: Received, received = ''): CountersignError {
   return new CountersignError('answer-foreign', { detail: { step: 'peer', expected: call.peer, received } })
 }
 
-async function checkBody(call: Received, proof: Proof): Promise<void> {
+function* checkBody(call: Received, proof: Proof): Steps<void> {
   const { body, fields } = call.answer
   const digest = proof.covers('content-digest') ? fields.get('content-digest') : undefined
   if (digest === undefined) {
@@ -122,7 +123,7 @@ async function checkBody(call: Received, proof: Proof): Promise<void> {
     return
   }
   // Condition: an answer whose body was changed is refused.
-  await attemptAsync('answer-invalid', () => verifyContentDigest(digest, body ?? new Uint8Array(0)))
+  yield* attemptAsync('answer-invalid', () => checkContentDigest(digest, body ?? new Uint8Array(0)))
 }
 
 /** An answer teaches: the peer's clock, its newest seal key, and whether it asks for sealing. */
@@ -161,9 +162,9 @@ function attempt<T>(code: Code, body: () => T): T {
   }
 }
 
-async function attemptAsync<T>(code: Code, body: () => T): Promise<Awaited<T>> {
+function* attemptAsync<T>(code: Code, body: () => MaybePromise<T>): Steps<T> {
   try {
-    return await body()
+    return yield* wait(body())
   } catch (cause) {
     return rethrow(code, cause)
   }

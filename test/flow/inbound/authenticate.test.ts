@@ -4,6 +4,7 @@ import { engineOf } from '../../../src/flow/workload.ts'
 import type { Authenticator } from '../../../src/peer/authenticator.ts'
 import { workloadProof } from '../../../src/peer/workload-proof.ts'
 import { definePolicy } from '../../../src/policy/define-policy.ts'
+import { changingTap, settle, trusting } from '../../refusals/session-wire.ts'
 import { createWire, deliverTo, withField, withoutField } from '../../refusals/wire.ts'
 
 const anybody = definePolicy({
@@ -108,4 +109,25 @@ it('believes no authenticator of your own whose callers have no name', async () 
     const wire = await createWire({ policy: { decide: () => ({ effect: 'allow' }) }, accept: [careless] })
     expect(await wire.deliver(await wire.capture())).toMatchObject({ ran: false, code: 'proof-invalid' })
   }
+})
+
+it('a session that was opened under a key of ours that was rotated out has ended', async () => {
+  const { tap, credentials, other } = await changingTap()
+  const [message, late] = [await tap.capture(), await tap.capture()]
+  expect(await tap.codeOf(message)).toBe('ran')
+  const { keys } = await tap.domain.credentials()
+  credentials.change({ keys: [other, ...keys.slice(1)] })
+  await settle()
+  expect(await tap.codeOf(late)).toBe('session-unknown')
+  expect(engineOf(tap.ledger).sessions?.table.size).toBe(0)
+})
+
+it('a session of a caller for whose token trust no longer vouches has ended', async () => {
+  const { tap, trust, anchor } = await changingTap()
+  const [message, late] = [await tap.capture(), await tap.capture()]
+  expect(await tap.codeOf(message)).toBe('ran')
+  trust.change(trusting(anchor))
+  await settle()
+  expect(await tap.codeOf(late)).toBe('session-unknown')
+  expect(engineOf(tap.ledger).sessions?.table.size).toBe(0)
 })

@@ -5,6 +5,7 @@ import { admit } from '../../../src/flow/admit.ts'
 import { checkGuardOptions, guardSettings } from '../../../src/flow/inbound/guard-settings.ts'
 import { engineOf } from '../../../src/flow/workload.ts'
 import { allowAuthenticated } from '../../../src/policy/allow-authenticated.ts'
+import { createTap, forgeSigned, keyidOf, nameOf } from '../../refusals/session-wire.ts'
 import { createWire, fieldAt } from '../../refusals/wire.ts'
 
 it('a proof that was used before is refused', async () => {
@@ -60,5 +61,57 @@ it('claims under callee, caller and nonce, and takes nothing but "fresh" for fre
     expect((await admit(guard, arrival)).kind).toBe(kind)
     const nonce = /nonce="([^"]+)"/.exec(fieldAt(message, 'signature-input'))?.[1]
     expect(names).toEqual([`${wire.ledger.id} ${wire.orders.id} ${nonce}`])
+  }
+})
+
+it('a call that was made under a session is refused when it comes again, by whatever proof', async () => {
+  for (const isEnded of [false, true]) {
+    const tap = await createTap()
+    const message = await tap.capture()
+    const repeat = () => forgeSigned(tap, tap.orders, { nonce: nameOf(message) })
+    expect(await tap.codeOf(message)).toBe('ran')
+    expect(await tap.codeOf(message)).toBe('proof-replayed')
+    if (isEnded) tap.ledger.endSessions(() => true)
+    expect(await tap.codeOf(await repeat())).toBe('proof-replayed')
+    const other = await tap.capture()
+    const first = await forgeSigned(tap, tap.orders, { nonce: nameOf(other) })
+    expect(await tap.codeOf(first)).toBe('ran')
+    expect(await tap.codeOf(other)).toBe(isEnded ? 'session-unknown' : 'proof-replayed')
+  }
+})
+
+it('a session that has ended while its call was judged is not known any more', async () => {
+  const tap = await createTap()
+  const message = await tap.capture()
+  const inner = engineOf(tap.ledger)
+  const credentials = {
+    ...inner.credentials,
+    sealKeys: () => inner.credentials.sealKeys(),
+    async current() {
+      const own = await inner.credentials.current()
+      tap.ledger.endSessions(() => true)
+      return own
+    },
+  }
+  tap.guard = { ...tap.guard, engine: { ...inner, credentials } }
+  expect(await tap.codeOf(message)).toBe('session-unknown')
+  expect(keyidOf(message)).toBeDefined()
+  expect(tap.ran).toEqual([])
+  tap.guard = { ...tap.guard, engine: inner }
+  expect(await tap.codeOf(await forgeSigned(tap, tap.orders, { nonce: nameOf(message) }))).toBe('ran')
+})
+
+it('claims calls under a session in the replay store, too, where others share it', async () => {
+  for (const shared of [true, undefined, false] as const) {
+    const names: string[] = []
+    const claim = (name: string) => {
+      names.push(name)
+      return 'fresh' as const
+    }
+    const tap = await createTap({ ledger: { replay: { claim, ...(shared === undefined ? {} : { shared }) } } })
+    const message = await tap.capture()
+    names.length = 0
+    expect(await tap.codeOf(message)).toBe('ran')
+    expect(names).toEqual(shared === false ? [] : [`${tap.ledger.id} ${tap.orders.id} ${nameOf(message)}`])
   }
 })

@@ -1,8 +1,14 @@
 import { expect, it } from 'vitest'
+import { utf8 } from '../../../src/core/bytes.ts'
 import { Fields } from '../../../src/core/message.ts'
+import { requestContext } from '../../../src/envelope/http-context.ts'
+import { seal } from '../../../src/envelope/seal.ts'
 import { admit } from '../../../src/flow/admit.ts'
+import { sealedFields } from '../../../src/flow/envelope-field.ts'
 import { open } from '../../../src/flow/inbound/open.ts'
+import { sessionKeyringOf } from '../../../src/flow/keyring-of.ts'
 import { definePolicy } from '../../../src/policy/define-policy.ts'
+import { createTap, forge, forgeSigned } from '../../refusals/session-wire.ts'
 import { createWire, withoutField } from '../../refusals/wire.ts'
 
 const sealed = { method: 'POST', body: 'for the ledger alone', countersign: { seal: 'always' as const } }
@@ -41,4 +47,31 @@ it('a sealed body of another call is refused with one code', async () => {
   const one = await wire.capture(sealed)
   const two = await wire.capture(sealed)
   expect(await wire.deliver({ ...one, body: two.body })).toMatchObject({ ran: false, code: 'unopened', status: 400 })
+})
+
+it("a body sealed to another key than that of the call's session and direction is refused", async () => {
+  const tap = await createTap()
+  const { id, keys } = await tap.session()
+  const sealedTo = (key: typeof keys.clientSeal, callName: string) =>
+    seal(utf8('x'), {
+      to: sessionKeyringOf(id, key),
+      context: requestContext({
+        method: 'POST',
+        target: '/v1/charges',
+        sender: tap.orders.id,
+        receiver: tap.ledger.id,
+        contentType: 'text/plain',
+        callName,
+      }),
+    })
+  const headers = sealedFields('text/plain')
+  const send = async (key: typeof keys.clientSeal, counter: number) => {
+    const body = await sealedTo(key, `${id}.${counter}`)
+    return tap.codeOf(await forge(tap, { id, key: keys.clientMac, counter, body, headers }))
+  }
+  expect(await send(keys.clientSeal, 101)).toBe('ran')
+  expect(await send(keys.serverSeal, 102)).toBe('unopened')
+  expect(await send(keys.clientMac, 103)).toBe('unopened')
+  const bySignature = { nonce: 'a-signature', body: await sealedTo(keys.clientSeal, 'a-signature'), headers }
+  expect(await tap.codeOf(await forgeSigned(tap, tap.orders, bySignature))).toBe('unopened')
 })

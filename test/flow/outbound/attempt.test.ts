@@ -1,9 +1,11 @@
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { isCountersignError } from '../../../src/core/errors.ts'
 import { engineOf } from '../../../src/flow/workload.ts'
 import { createFakeClock } from '../../../src/testing/fake-clock.ts'
 import { testDomain } from '../../../src/testing/test-domain.ts'
 import { answerOf } from '../../../src/workload/secure-fetch.ts'
+import { createTap, keyidOf, nameOf } from '../../refusals/session-wire.ts'
+import type { OnTheWire } from '../../refusals/wire.ts'
 
 const url = 'https://ledger.test/a'
 const always = { seal: 'always' as const }
@@ -76,4 +78,64 @@ it('repeats no call that was refused for another reason than its clock', async (
   })
   expect((await orders.fetch(url)).status).toBe(400)
   expect(sent).toBe(1)
+})
+
+it('makes a call again whose session the peer has forgotten: the same name and times, by a signature', async () => {
+  for (const method of ['POST', 'GET', 'HEAD']) {
+    const tap = await createTap()
+    const { id } = await tap.session()
+    tap.ledger.endSessions(() => true)
+    const sent = tap.sent.length
+    expect((await tap.call('/a', { method, body: method === 'POST' ? '{}' : null })).status).toBe(200)
+    const [lost, again, ...rest] = tap.sent.slice(sent) as [OnTheWire, OnTheWire]
+    expect(rest).toEqual([])
+    expect([keyidOf(lost), keyidOf(again)]).toEqual([id, undefined])
+    expect(nameOf(again)).toBe(nameOf(lost))
+    const times = ({ raw }: OnTheWire) => /;created=\d+;expires=\d+/.exec(raw.join(' '))?.[0]
+    expect(times(again)).toBe(times(lost))
+    expect(tap.ran).toHaveLength(1)
+  }
+})
+
+it('a call whose session the peer has forgotten is made again only while the lost one has not expired', async () => {
+  for (const [seconds, status] of [
+    [59, 200],
+    [60, 400],
+  ] as const) {
+    const tap = await createTap()
+    await tap.session()
+    tap.ledger.endSessions(() => true)
+    tap.between = async (message) => {
+      const answer = await tap.deliver(message)
+      if (keyidOf(message) !== undefined) tap.domain.clock.advance(seconds)
+      return answer
+    }
+    expect((await tap.call()).status).toBe(status)
+    expect(tap.ran).toHaveLength(status === 200 ? 1 : 0)
+  }
+})
+
+it('three sessions lost in a row mean signatures for five minutes', async () => {
+  const start = performance.now()
+  const mock = vi.spyOn(performance, 'now').mockReturnValue(start)
+  const tap = await createTap()
+  const lose = async () => {
+    await tap.session()
+    tap.ledger.endSessions(() => true)
+    expect((await tap.call()).status).toBe(200)
+  }
+  await lose()
+  await lose()
+  // A call that is answered under its session: two were lost, and not three in a row.
+  await tap.call()
+  for (let i = 0; i < 3; i++) await lose()
+  const handshakes = tap.handshakes.length
+  expect(handshakes).toBe(5)
+  mock.mockReturnValue(start + 299_000)
+  expect((await tap.call()).status).toBe(200)
+  expect(keyidOf(tap.sent.at(-1) as OnTheWire)).toBeUndefined()
+  expect(tap.handshakes).toHaveLength(handshakes)
+  mock.mockReturnValue(start + 300_000)
+  expect(keyidOf(await tap.capture())).toBeDefined()
+  mock.mockRestore()
 })
