@@ -27,6 +27,13 @@ export async function readBody(req: IncomingMessage, options: ReadBodyOptions): 
   return bytes
 }
 
+/** What came in one piece is not copied: nobody else holds it. */
+function joined(parts: readonly Uint8Array[]): Bytes {
+  const [only] = parts
+  if (only === undefined || parts.length > 1) return concat(...parts)
+  return new Uint8Array(only.buffer as ArrayBuffer, only.byteOffset, only.length)
+}
+
 /** Lets a stream that has nothing left come to its end. */
 function ended(req: IncomingMessage): Promise<void> {
   return new Promise((resolve) => {
@@ -57,7 +64,7 @@ class Reading {
       if (this.#size > this.#maxBytes) return 'too-large'
       this.#parts.push(chunk)
     }
-    return req.complete ? concat(...this.#parts) : undefined
+    return req.complete ? joined(this.#parts) : undefined
   }
 
   rest(signal: AbortSignal | undefined): Promise<Bytes | 'too-large'> {

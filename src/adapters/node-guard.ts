@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { advance } from '../core/advance.ts'
 import { CountersignError } from '../core/errors.ts'
 import { admit, isAbort } from '../flow/admit.ts'
 import { answerHandled, answerSelf } from '../flow/answer.ts'
@@ -72,6 +73,11 @@ async function admitNode(guard: GuardSettings, exchange: NodeExchange): Promise<
   }
 }
 
+function setParsed(req: IncomingMessage & { body?: unknown; _body?: boolean }, value: unknown): void {
+  req.body = value
+  req._body = true
+}
+
 /** Who is told that a session is not known makes the call again: that answer has to reach a caller who is still sending. */
 function patienceFor(guard: GuardSettings, { error }: Answered): Patience | undefined {
   return error?.code === 'session-unknown' ? { bytes: guard.maxBodyBytes, ms: 30_000 } : undefined
@@ -85,12 +91,12 @@ function handOver(guard: GuardSettings, exchange: NodeExchange, admission: Admit
   replaceFields(req, isAnnounced ? withLength(req, stage.fields, length) : stage.fields)
   if (stage.json === undefined) replayBody(req, stage.body)
   // What body parsers look at: `_body` those of Express 4, which do not see that the stream has ended.
-  else Object.assign(req, { body: stage.json.value, _body: true })
+  else setParsed(req, stage.json.value)
   bindCall(req, call)
   captureAnswer(res, {
     maxBytes: guard.maxBodyBytes,
     finish: (handled) =>
-      answerHandled(guard, stage, 'tooLarge' in handled ? 'too-large' : { ...handled, refused: refusalOf(call) }),
+      answerHandled(guard, stage, 'tooLarge' in handled ? 'too-large' : advance(handled, { refused: refusalOf(call) })),
     onAborted: () => {
       const error = new CountersignError('transport-failed', { detail: { step: 'answer' } })
       recordCallee(guard, { stage, answer: undefined, effect: 'allow', error })

@@ -1,10 +1,11 @@
 import { ServerResponse, STATUS_CODES, validateHeaderValue } from 'node:http'
 import { isUint8Array } from 'node:util/types'
-import { type Bytes, concat, utf8 } from '../core/bytes.ts'
+import { type Bytes, concat } from '../core/bytes.ts'
 import { CountersignError } from '../core/errors.ts'
 import type { MaybePromise } from '../core/maybe-promise.ts'
 import { Fields } from '../core/message.ts'
 import type { HttpAnswer } from '../flow/http-answer.ts'
+import { type Held, hold, type Written } from './node-held-doors.ts'
 import { type Doors, deliver, FRAMING, isBodiless } from './node-send.ts'
 import { onSocketClose } from './node-socket-close.ts'
 import { watchSources } from './node-sources.ts'
@@ -39,12 +40,13 @@ export function captureAnswer(res: ServerResponse, options: CaptureOptions): voi
   new HeldAnswer(res, options).install()
 }
 
-class HeldAnswer {
+class HeldAnswer implements Held {
   readonly #res: ServerResponse & Internals
   readonly #options: CaptureOptions
   /** As they were before: who wrapped them earlier is nearer to the wire. */
   readonly #doors: Doors
   #unwatch = () => {}
+  #stopSources: (error: Error) => void = () => {}
   /** `ended` by the handler; `cut` by us, and the handler may go on; `closed`: nothing will be sent. */
   #phase: 'open' | 'ended' | 'cut' | 'closed' = 'open'
   /** While we write ourselves, and when the handler has ended: then Node's own methods say what is wrong. */
@@ -60,40 +62,49 @@ class HeldAnswer {
   }
 
   install(): void {
-    const res = this.#res
-    const { writeHead, write, end, flushHeaders } = this.#doors
-    const held =
-      (door: unknown, own: (given: unknown[]) => unknown) =>
-      (...given: unknown[]): unknown =>
-        this.#through ? Reflect.apply(door as () => unknown, res, given) : own(given)
-    const head = held(writeHead, (given) => this.#writeHead(given))
-    // The signatures of Node are overloaded; what handlers pass is sorted out where it is used.
-    Object.assign(res, {
-      writeHead: head,
-      writeHeader: head,
-      flushHeaders: held(flushHeaders, () => this.#begin()),
-      write: held(write, (given) => this.#write(argumentsOf(given))),
-      end: held(end, (given) => this.#end(argumentsOf(given))),
-    })
-    this.#unwatch = onSocketClose(res.req.socket, () => this.#gone())
-    const stopSources = watchSources(res)
-    // Now that other bytes have left, and before anybody who came later takes this for an end of its own.
-    res.once('finish', () => {
-      if (this.#phase === 'cut') stopSources(new CountersignError('answer-unsignable', { detail: { step: 'cut-off' } }))
+    hold(this.#res, this)
+    this.#unwatch = onSocketClose(this.#res.req.socket, () => this.#gone())
+    this.#stopSources = watchSources(this.#res)
+  }
+
+  writeHead(status: unknown, reason: unknown, headers: unknown): unknown {
+    if (!this.#through) return this.#writeHead(status, reason, headers)
+    return Reflect.apply(this.#doors.writeHead, this.#res, withoutTail([status, reason, headers]))
+  }
+
+  flushHeaders(): unknown {
+    return this.#through ? this.#doors.flushHeaders.call(this.#res) : this.#begin()
+  }
+
+  write(...given: Written): unknown {
+    if (!this.#through) return this.#write(argumentsOf(given))
+    return Reflect.apply(this.#doors.write, this.#res, withoutTail(given))
+  }
+
+  end(...given: Written): unknown {
+    if (!this.#through) return this.#end(argumentsOf(given))
+    return Reflect.apply(this.#doors.end, this.#res, withoutTail(given))
+  }
+
+  /** Now that other bytes have left, and before anybody who came later takes this for an end of its own. */
+  #stopWhenSent(): void {
+    this.#res.once('finish', () => {
+      this.#stopSources(new CountersignError('answer-unsignable', { detail: { step: 'cut-off' } }))
     })
   }
 
   /** As Node's, but that the head stays here: from now on it counts as sent. */
-  #writeHead([status, ...more]: unknown[]): ServerResponse {
+  #writeHead(status: unknown, first: unknown, second: unknown): ServerResponse {
     const res = this.#res
     const code = Number(status) | 0
     if (res._header !== null || code < 100 || code > 999) return Reflect.apply(native.writeHead, res, [status])
-    const [reason, headers] = typeof more[0] === 'string' ? more : [undefined, more[0] ?? more[1]]
-    const message = typeof reason === 'string' ? reason : res.statusMessage || STATUS_CODES[code] || 'unknown'
+    const headers = typeof first === 'string' ? second : (first ?? second)
+    const message = typeof first === 'string' ? first : res.statusMessage || STATUS_CODES[code] || 'unknown'
     validateHeaderValue('statusMessage', message)
     setAll(res, headers)
-    res.statusCode = code
-    res.statusMessage = message
+    // To set what is there already costs a response of Express more than one might think.
+    if (res.statusCode !== code) res.statusCode = code
+    if (message !== STATUS_CODES[code]) res.statusMessage = message
     res._header = `HTTP/1.1 ${code} ${message}\r\n\r\n`
     const type = res.getHeader('content-type')
     // Condition: an answer that is an endless stream of events is cut off at its head.
@@ -160,6 +171,7 @@ class HeldAnswer {
     if (this.#phase !== 'open') return
     this.#phase = 'cut'
     this.#parts = []
+    this.#stopWhenSent()
     this.#settle({ tooLarge: true })
   }
 
@@ -251,18 +263,31 @@ interface WriteArguments {
 }
 
 /** Sorts out `(chunk?, encoding?, callback?)`, of which a handler may leave out any. */
-function argumentsOf(given: unknown[]): WriteArguments {
-  const at = given.findIndex((one) => typeof one === 'function')
-  const [chunk, encoding] = at === -1 ? given : given.slice(0, at)
-  return { chunk, encoding, callback: at === -1 ? undefined : (given[at] as () => void) }
+function argumentsOf(given: Written): WriteArguments {
+  const chunk = given[0]
+  const encoding = given[1]
+  const callback = given[2]
+  if (isCallback(chunk)) return { chunk: undefined, encoding: undefined, callback: chunk }
+  if (isCallback(encoding)) return { chunk, encoding: undefined, callback: encoding }
+  return { chunk, encoding, callback: isCallback(callback) ? callback : undefined }
+}
+
+function isCallback(value: unknown): value is () => void {
+  return typeof value === 'function'
+}
+
+/** Node counts arguments: what was not given must not look as if it was. */
+function withoutTail(given: unknown[]): unknown[] {
+  while (given.length > 0 && given[given.length - 1] === undefined) given.pop()
+  return given
 }
 
 /** Copies: the handler may use its buffer again as soon as it is told that the bytes were taken. */
 function bytesOf(chunk: unknown, encoding: unknown): Bytes | undefined {
   if (isUint8Array(chunk)) return new Uint8Array(chunk)
   if (typeof chunk !== 'string') return undefined
-  const isUtf8 = encoding === undefined || encoding === null || encoding === 'utf8' || encoding === 'utf-8'
-  return isUtf8 ? utf8(chunk) : new Uint8Array(Buffer.from(chunk, encoding as BufferEncoding))
+  const buffer = Buffer.from(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8')
+  return new Uint8Array(buffer.buffer as ArrayBuffer, buffer.byteOffset, buffer.length)
 }
 
 /** Header fields given to `writeHead`: they replace those set before; in a flat list a name may be repeated. */

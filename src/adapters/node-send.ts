@@ -16,6 +16,9 @@ export interface Patience {
   readonly ms: number
 }
 
+/** Up to here a copy costs less than a second write. */
+const TOGETHER_BYTES = 16_384
+
 /** A rest of a body up to this length is read past, so that the connection can carry the next call. */
 const SHORT_REST_BYTES = 65_536
 /** Of a longer one so much is read past before the connection closes, and for so long … */
@@ -31,28 +34,30 @@ export function isBodiless(method: string | undefined, status: number): boolean 
 /** Writes the header of an answer: these fields, no others that were set before, and the length of the body. */
 function setHead(res: ServerResponse, answer: HttpAnswer): void {
   const { sendDate } = res
-  for (const name of res.getHeaderNames()) native.removeHeader.call(res, name)
+  for (const name of res.getHeaderNames()) if (!answer.fields.has(name)) native.removeHeader.call(res, name)
   // To remove a Date field switches Node's own off as well.
   res.sendDate = sendDate
-  for (const [name, values] of grouped(answer.fields)) {
-    native.setHeader.call(res, name, values.length === 1 ? (values[0] as string) : values)
-  }
+  setFields(res, answer.fields)
   const length = lengthOf(res, answer)
   // Last: Node re-encodes a Content-Disposition that follows it.
   if (length !== undefined) native.setHeader.call(res, 'Content-Length', length)
-  if (res.statusCode !== answer.status) res.statusMessage = ''
+  if (res.statusCode === answer.status) return
+  res.statusMessage = ''
   res.statusCode = answer.status
 }
 
 /** The values of each field under its first spelling: Node keeps the repetitions of a field together. */
-function grouped(fields: Fields): Iterable<[string, readonly string[]]> {
-  const spelled = new Map<string, string>()
-  for (let i = 0; i + 1 < fields.raw.length; i += 2) {
-    const name = fields.raw[i] as string
+function setFields(res: ServerResponse, fields: Fields): void {
+  const { raw } = fields
+  const seen = new Set<string>()
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = raw[i] as string
     const lower = name.toLowerCase()
-    if (!FRAMING.has(lower) && !spelled.has(lower)) spelled.set(lower, name)
+    if (FRAMING.has(lower) || seen.has(lower)) continue
+    seen.add(lower)
+    const values = fields.all(lower)
+    native.setHeader.call(res, name, values.length === 1 ? (values[0] as string) : values)
   }
-  return Array.from(spelled, ([lower, name]) => [name, fields.all(lower)])
 }
 
 function lengthOf(res: ServerResponse, answer: HttpAnswer): OutgoingHttpHeader | undefined {
@@ -65,10 +70,14 @@ function lengthOf(res: ServerResponse, answer: HttpAnswer): OutgoingHttpHeader |
 /** Sends a whole answer through the methods that were there before any capture. */
 export function deliver(res: ServerResponse, answer: HttpAnswer, doors: Doors): void {
   setHead(res, answer)
-  res.once('finish', () => discardUnread(res.req))
+  // Most bodies were read whole by the guard, and most streams have come to their end by now.
+  if (!res.req.readableEnded) res.once('finish', () => discardUnread(res.req))
   doors.writeHead.call(res, answer.status)
   const body = bodyOf(res, answer)
-  Reflect.apply(doors.end, res, body === undefined ? [] : [body])
+  if (body === undefined) Reflect.apply(doors.end, res, [])
+  // As a text of one character a byte a short body leaves together with the head, in one write instead of two.
+  else if (body.length <= TOGETHER_BYTES) Reflect.apply(doors.end, res, [body.toString('latin1'), 'latin1'])
+  else Reflect.apply(doors.end, res, [body])
 }
 
 function bodyOf(res: ServerResponse, { status, body }: HttpAnswer): Buffer | undefined {

@@ -10,8 +10,10 @@ interface Source extends EventEmitter {
 /** Remembers what is piped into an answer; what it gives back stops all of it, and tells who waits for the answer. */
 export function watchSources(res: ServerResponse): (error: Error) => void {
   const sources = new Set<Source>()
-  res.on('pipe', (source: Source) => sources.add(source))
-  res.on('unpipe', (source: Source) => sources.delete(source))
+  res.on('pipe', (source: Source) => {
+    if (sources.size === 0) res.on('unpipe', (gone: Source) => sources.delete(gone))
+    sources.add(source)
+  })
   return (error) => {
     for (const source of sources) {
       source.unpipe?.(res)

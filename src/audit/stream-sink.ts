@@ -21,6 +21,9 @@ export function streamSink(stream: TextStream | WritableStream<Uint8Array>): Aud
   return 'getWriter' in checked ? webSink(checked.getWriter()) : nodeSink(checked)
 }
 
+/** What comes so soon after a write goes together into the next: a write costs more than the making of its events. */
+const GATHER_MS = 5
+
 function ndjson(events: readonly AuditEvent[]): string {
   let text = ''
   for (const event of events) text += `${JSON.stringify(event)}\n`
@@ -33,7 +36,7 @@ function nodeSink(stream: TextStream): AuditSink {
   return {
     write: (events) =>
       new Promise((resolve, reject) => {
-        stream.write(ndjson(events), (error) => (error ? reject(error) : resolve()))
+        stream.write(ndjson(events), (error) => (error ? reject(error) : setTimeout(resolve, GATHER_MS)))
       }),
   }
 }

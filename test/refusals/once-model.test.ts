@@ -1,7 +1,5 @@
-import { afterEach, expect, it, vi } from 'vitest'
+import { expect, it } from 'vitest'
 import { explore, type Setting } from './once-model.ts'
-
-afterEach(() => vi.restoreAllMocks())
 
 /** Still accepted, but too late for a repeat; refused as expired; the window is not needed any more. */
 const onward = [

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { CountersignError } from '../../../src/core/errors.ts'
 import { Fields } from '../../../src/core/message.ts'
 import { admit } from '../../../src/flow/admit.ts'
@@ -114,4 +114,26 @@ it('claims calls under a session in the replay store, too, where others share it
     expect(await tap.codeOf(message)).toBe('ran')
     expect(names).toEqual(shared === false ? [] : [`${tap.ledger.id} ${tap.orders.id} ${nameOf(message)}`])
   }
+})
+
+it('a call whose window may have been dropped with its claim counts as made', async () => {
+  const start = performance.now()
+  const monotonic = vi.spyOn(performance, 'now').mockReturnValue(start)
+  const tap = await createTap()
+  const message = await tap.capture()
+  const repeat = await forgeSigned(tap, tap.orders, { nonce: nameOf(message) })
+  expect(await tap.codeOf(message)).toBe('ran')
+  tap.ledger.endSessions(() => true)
+  const table = engineOf(tap.ledger).sessions?.table
+  expect(table?.ended).toBe(1)
+  tap.domain.clock.advance(121)
+  monotonic.mockReturnValue(start + 121_000)
+  tap.line().session = undefined
+  await tap.session()
+  expect(table?.ended).toBe(0)
+  // The wall clock is set back, and the repeat, held back so far, is good again.
+  tap.domain.clock.advance(-111)
+  expect(await tap.codeOf(repeat)).toBe('proof-replayed')
+  expect(tap.ran).toHaveLength(1)
+  monotonic.mockRestore()
 })

@@ -1,0 +1,174 @@
+// The rows that make HTTP calls. What all of them hold equal stands in report/page.mjs.
+import { measureSides } from './sides.mjs'
+
+const overPool = { kind: 'pool' }
+const overWorkload = { kind: 'secured', undici: true }
+
+const raw = (server) => ({ name: 'raw', server, caller: overPool })
+const session = (server, options) => ({ name: 'session', server, caller: overWorkload, proof: 'session', options })
+
+/** A ratio of two sides, round by round. */
+const ratio = (rounds, measure, [above, below]) => rounds.map((round) => round[above][measure] / round[below][measure])
+
+function throughputRow({ name, title, equal, sides, bounds, of }) {
+  return {
+    name,
+    title,
+    equal,
+    async run(effort) {
+      const { rounds, sides: measured } = await measureSides(sides, effort)
+      const label = `requests/s, ${of[0]} ÷ ${of[1]}`
+      return { sides: measured, figures: [{ label, bounds, values: ratio(rounds, 'perSecond', of) }] }
+    },
+  }
+}
+
+const expressSession = throughputRow({
+  name: 'express-session',
+  title: 'Secured call, session, Express ÷ raw',
+  equal: 'Express, express.json(), handler and answer; the secured side has the guard before them with `json: true`.',
+  sides: [raw('servers/express.mjs'), session('servers/express.mjs')],
+  bounds: { better: 'more', floor: 0.7, goal: 0.85 },
+  of: ['session', 'raw'],
+})
+
+const expressSealed = throughputRow({
+  name: 'express-session-sealed',
+  title: 'The same, sealed both ways ÷ mutual TLS',
+  equal:
+    'Express, parser, handler; one side speaks TLS 1.3 with verified client certificates on connections that stay open (handshakes fall into the warm-up), the other plain HTTP with sealed bodies.',
+  sides: [
+    { name: 'mutual TLS', server: 'servers/express-mtls.mjs', caller: overPool, tls: true },
+    { ...session('servers/express.mjs', { seal: true }), name: 'sealed session' },
+  ],
+  bounds: { better: 'more', floor: 0.9, goal: 1 },
+  of: ['sealed session', 'mutual TLS'],
+})
+
+const koaSession = throughputRow({
+  name: 'koa-session',
+  title: 'Secured call, session, Koa ÷ raw',
+  equal: 'Koa, koa-bodyparser, handler and answer.',
+  sides: [raw('servers/koa.mjs'), session('servers/koa.mjs')],
+  bounds: { better: 'more', floor: 0.7, goal: 0.8 },
+  of: ['session', 'raw'],
+})
+
+const nodeSession = throughputRow({
+  name: 'node-session',
+  title: 'Secured call, session, node:http ÷ raw',
+  equal: 'node:http and handler; the raw side gathers and parses the body by hand, once.',
+  sides: [raw('servers/node.mjs'), session('servers/node.mjs')],
+  bounds: { better: 'more', floor: 0.45, goal: 0.55 },
+  of: ['session', 'raw'],
+})
+
+const latency = {
+  name: 'latency',
+  title: 'Added median latency, one connection',
+  equal: 'As express-session, with one connection and one call at a time.',
+  async run(effort) {
+    const { rounds, sides } = await measureSides(
+      [raw('servers/express.mjs'), session('servers/express.mjs')],
+      effort,
+      1,
+    )
+    const values = rounds.map((round) => round.session.latencyMs - round.raw.latencyMs)
+    const bounds = { better: 'less', floor: 0.15, goal: 0.12 }
+    return { sides, figures: [{ label: 'added latency', unit: 'ms', bounds, values }] }
+  },
+}
+
+const AUDIENCE = 'https://ledger.bench.internal'
+
+/** Starts an issuer; the server finds its keys there, the client holds its token. */
+async function withIssuer(begin) {
+  const issuer = begin('peers/issuer.mjs', { audience: AUDIENCE })
+  return { issuer: await issuer.ask('issuer'), audience: AUDIENCE, token: await issuer.ask('token') }
+}
+
+const firstContact = {
+  name: 'first-contact',
+  title: 'First-contact call, ES256 both ways ÷ raw, beside express-oauth2-jwt-bearer',
+  equal:
+    'Express, parser, handler. Countersign without sessions signs and verifies every call and answer, body included; the bearer side verifies one RS256 token for each call (keys cached) and covers neither body nor answer, nor is anything written down.',
+  async run(effort) {
+    const signature = { ...session('servers/express.mjs', { sessions: false }), name: 'signature', proof: 'signature' }
+    const bearer = { name: 'bearer', server: 'peers/express-bearer.mjs', caller: overPool, prepare: withIssuer }
+    const { rounds, sides } = await measureSides([raw('servers/express.mjs'), signature, bearer], effort)
+    const figure = (above, below, bounds) => ({
+      label: `requests/s, ${above} ÷ ${below}`,
+      bounds,
+      values: ratio(rounds, 'perSecond', [above, below]),
+    })
+    return {
+      sides,
+      figures: [
+        figure('signature', 'raw', { better: 'more', floor: 0.45, goal: 0.5 }),
+        figure('signature', 'bearer', { better: 'more', floor: 1, goal: 1 }),
+        figure('bearer', 'raw'),
+      ],
+    }
+  },
+}
+
+/**
+ * A row about the client: both sides call the same node:http service in a process of its own, raw for the bare
+ * transport, behind the guard for the workload, since a verified answer needs somebody who signs it. The server's
+ * share of calls/s can't be the same, so the client's processor time for a call is judged by the same bounds beside it:
+ * it is what calls/s come to where the client is the bottleneck.
+ */
+function clientRow({ name, title, bare, undici, bounds }) {
+  return {
+    name,
+    title,
+    equal:
+      'One node:http service in its own process, raw for the bare transport, guarded for the workload; 16 calls at a time; headers, body and the reading of the answer as JSON. Calls/s include what the guard costs the server; client processor time does not.',
+    async run(effort) {
+      const server = 'servers/node.mjs'
+      const { rounds, sides } = await measureSides(
+        [
+          { name: 'bare', server, caller: bare },
+          { ...session(server), caller: { kind: 'secured', undici } },
+        ],
+        effort,
+      )
+      const perSecond = ratio(rounds, 'perSecond', ['session', 'bare'])
+      const perCpu = ratio(rounds, 'clientCpuUs', ['bare', 'session'])
+      return {
+        sides,
+        figures: [
+          { label: 'calls/s, session ÷ bare', bounds, values: perSecond },
+          { label: 'calls per client CPU second, session ÷ bare', bounds, values: perCpu },
+        ],
+      }
+    },
+  }
+}
+
+const clientFetch = clientRow({
+  name: 'client-fetch',
+  title: 'workload.fetch ÷ global fetch',
+  bare: { kind: 'fetch' },
+  undici: false,
+  bounds: { better: 'more', floor: 0.65, goal: 0.85 },
+})
+
+const clientUndici = clientRow({
+  name: 'client-undici',
+  title: 'workload.fetch with undiciTransport() ÷ undici Pool.request',
+  bare: overPool,
+  undici: true,
+  bounds: { better: 'more', floor: 0.5, goal: 0.75 },
+})
+
+export const httpRows = [
+  expressSession,
+  expressSealed,
+  koaSession,
+  nodeSession,
+  latency,
+  firstContact,
+  clientFetch,
+  clientUndici,
+]
