@@ -62,3 +62,30 @@ function write(this: object, chunk?: unknown, encoding?: unknown, callback?: unk
 function end(this: object, chunk?: unknown, encoding?: unknown, callback?: unknown): unknown {
   return holders.get(this)?.end(chunk, encoding, callback)
 }
+
+/** The same, sorted out. */
+export interface WriteArguments {
+  readonly chunk: unknown
+  readonly encoding: unknown
+  readonly callback: (() => void) | undefined
+}
+
+/** Sorts out `(chunk?, encoding?, callback?)`, of which a handler may leave out any. */
+export function argumentsOf(given: Written): WriteArguments {
+  const chunk = given[0]
+  const encoding = given[1]
+  const callback = given[2]
+  if (isCallback(chunk)) return { chunk: undefined, encoding: undefined, callback: chunk }
+  if (isCallback(encoding)) return { chunk, encoding: undefined, callback: encoding }
+  return { chunk, encoding, callback: isCallback(callback) ? callback : undefined }
+}
+
+function isCallback(value: unknown): value is () => void {
+  return typeof value === 'function'
+}
+
+/** Node counts arguments: what was not given must not look as if it was. */
+export function withoutTail(given: unknown[]): unknown[] {
+  while (given.length > 0 && given[given.length - 1] === undefined) given.pop()
+  return given
+}

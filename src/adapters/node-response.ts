@@ -5,7 +5,7 @@ import { CountersignError } from '../core/errors.ts'
 import type { MaybePromise } from '../core/maybe-promise.ts'
 import { Fields } from '../core/message.ts'
 import type { HttpAnswer } from '../flow/http-answer.ts'
-import { type Held, hold, type Written } from './node-held-doors.ts'
+import { argumentsOf, type Held, hold, type WriteArguments, type Written, withoutTail } from './node-held-doors.ts'
 import { type Doors, deliver, FRAMING, isBodiless } from './node-send.ts'
 import { onSocketClose } from './node-socket-close.ts'
 import { watchSources } from './node-sources.ts'
@@ -46,7 +46,6 @@ class HeldAnswer implements Held {
   /** As they were before: who wrapped them earlier is nearer to the wire. */
   readonly #doors: Doors
   #unwatch = () => {}
-  #stopSources: (error: Error) => void = () => {}
   /** `ended` by the handler; `cut` by us, and the handler may go on; `closed`: nothing will be sent. */
   #phase: 'open' | 'ended' | 'cut' | 'closed' = 'open'
   /** While we write ourselves, and when the handler has ended: then Node's own methods say what is wrong. */
@@ -64,7 +63,11 @@ class HeldAnswer implements Held {
   install(): void {
     hold(this.#res, this)
     this.#unwatch = onSocketClose(this.#res.req.socket, () => this.#gone())
-    this.#stopSources = watchSources(this.#res)
+    const stopSources = watchSources(this.#res)
+    // Now that other bytes have left, after Node has taken note and before anybody who came later takes it for an end.
+    this.#res.once('finish', () => {
+      if (this.#phase === 'cut') stopSources(new CountersignError('answer-unsignable', { detail: { step: 'cut-off' } }))
+    })
   }
 
   writeHead(status: unknown, reason: unknown, headers: unknown): unknown {
@@ -84,13 +87,6 @@ class HeldAnswer implements Held {
   end(...given: Written): unknown {
     if (!this.#through) return this.#end(argumentsOf(given))
     return Reflect.apply(this.#doors.end, this.#res, withoutTail(given))
-  }
-
-  /** Now that other bytes have left, and before anybody who came later takes this for an end of its own. */
-  #stopWhenSent(): void {
-    this.#res.once('finish', () => {
-      this.#stopSources(new CountersignError('answer-unsignable', { detail: { step: 'cut-off' } }))
-    })
   }
 
   /** As Node's, but that the head stays here: from now on it counts as sent. */
@@ -171,7 +167,6 @@ class HeldAnswer implements Held {
     if (this.#phase !== 'open') return
     this.#phase = 'cut'
     this.#parts = []
-    this.#stopWhenSent()
     this.#settle({ tooLarge: true })
   }
 
@@ -254,32 +249,6 @@ class HeldAnswer implements Held {
     this.#res.destroy()
     this.#options.onAborted(cause)
   }
-}
-
-interface WriteArguments {
-  readonly chunk: unknown
-  readonly encoding: unknown
-  readonly callback: (() => void) | undefined
-}
-
-/** Sorts out `(chunk?, encoding?, callback?)`, of which a handler may leave out any. */
-function argumentsOf(given: Written): WriteArguments {
-  const chunk = given[0]
-  const encoding = given[1]
-  const callback = given[2]
-  if (isCallback(chunk)) return { chunk: undefined, encoding: undefined, callback: chunk }
-  if (isCallback(encoding)) return { chunk, encoding: undefined, callback: encoding }
-  return { chunk, encoding, callback: isCallback(callback) ? callback : undefined }
-}
-
-function isCallback(value: unknown): value is () => void {
-  return typeof value === 'function'
-}
-
-/** Node counts arguments: what was not given must not look as if it was. */
-function withoutTail(given: unknown[]): unknown[] {
-  while (given.length > 0 && given[given.length - 1] === undefined) given.pop()
-  return given
 }
 
 /** Copies: the handler may use its buffer again as soon as it is told that the bytes were taken. */

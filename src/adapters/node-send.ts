@@ -34,7 +34,8 @@ export function isBodiless(method: string | undefined, status: number): boolean 
 /** Writes the header of an answer: these fields, no others that were set before, and the length of the body. */
 function setHead(res: ServerResponse, answer: HttpAnswer): void {
   const { sendDate } = res
-  for (const name of res.getHeaderNames()) if (!answer.fields.has(name)) native.removeHeader.call(res, name)
+  for (const name of res.getHeaderNames())
+    if (FRAMING.has(name) || !answer.fields.has(name)) native.removeHeader.call(res, name)
   // To remove a Date field switches Node's own off as well.
   res.sendDate = sendDate
   setFields(res, answer.fields)

@@ -22,7 +22,7 @@ import { workloadOptionsSchema } from './schema.ts'
 import { secureFetch } from './secure-fetch.ts'
 import type { WorkloadOptions } from './workload-options.ts'
 
-const UNPROVEN_SIGNATURES_PER_SECOND = 2_000
+const UNPROVEN_SIGNATURES = { count: 2_000, perMs: 1_000, monotonicMs: platform.monotonicMs }
 
 /**
  * Makes a workload: reads its credentials and trust, checks every option, and gives what calls are made with and guards
@@ -42,16 +42,17 @@ export async function createWorkload(options: WorkloadOptions): Promise<Workload
   const { id } = parseWorkloadId(checked.id)
   const clock = checked.clock ?? systemClock
   const trail = trailOf(checked.audit)
-  const isOwnTrail = trail !== checked.audit
   const audit = trail.for({ workload: id, clock })
-  const { report } = audit
-  const trust = await createTrustHolder(checked.trust, report)
-  const credentials = await createCredentialHolder({ id, source: checked.credentials, clock, report }).catch(
-    (cause) => {
-      trust.close()
-      throw cause
-    },
-  )
+  const trust = await createTrustHolder(checked.trust, audit.report)
+  const credentials = await createCredentialHolder({
+    id,
+    source: checked.credentials,
+    clock,
+    report: audit.report,
+  }).catch((cause) => {
+    trust.close()
+    throw cause
+  })
   const toleranceSeconds = checked.clockToleranceSeconds ?? 30
   let open = true
   const engine: Engine = Object.freeze({
@@ -64,16 +65,12 @@ export async function createWorkload(options: WorkloadOptions): Promise<Workload
     tokens: createTokenVerifier({ clock, toleranceSeconds }),
     replay: checked.replay ?? memoryReplay({ clock }),
     audit,
-    report,
+    report: audit.report,
     audiences: Object.freeze([...(checked.audiences ?? [])]),
     peerAt: peerLookup(checked.peers, trust),
     transport: checked.transport ?? ((url: string, init: RequestInit) => fetch(url, init)),
     peers: createPeerMemory(),
-    unproven: createRation({
-      count: UNPROVEN_SIGNATURES_PER_SECOND,
-      perMs: 1_000,
-      monotonicMs: platform.monotonicMs,
-    }),
+    unproven: createRation(UNPROVEN_SIGNATURES),
     sessions: checked.sessions === false ? undefined : createSessions(checked.sessions ?? {}, clock),
     assertOpen() {
       // Condition: a workload that was closed makes and takes no calls.
@@ -88,7 +85,7 @@ export async function createWorkload(options: WorkloadOptions): Promise<Workload
     engine.sessions?.table.end(() => true)
     audit.write({ type: 'workload.closed' })
     // A trail of the caller's own may serve others: only what this workload made for itself is closed.
-    await (isOwnTrail ? trail.close() : trail.flush())
+    await (trail === checked.audit ? trail.flush() : trail.close())
   })
   audit.write({ type: 'workload.started' })
   return workload

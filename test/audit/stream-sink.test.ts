@@ -1,5 +1,5 @@
 import { PassThrough, Writable } from 'node:stream'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { memorySink } from '../../src/audit/memory-sink.ts'
 import { streamSink } from '../../src/audit/stream-sink.ts'
 import { auditTrail } from '../../src/audit/trail.ts'
@@ -41,7 +41,7 @@ describe('streamSink on a Node.js stream', () => {
     expect(chunks).toHaveLength(1)
     expect(trail.lost()).toBe(2)
     waiting.shift()?.()
-    await turn()
+    await vi.waitFor(() => expect(waiting).toHaveLength(1))
     waiting.shift()?.()
     await trail.flush()
     const names = chunks

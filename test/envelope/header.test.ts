@@ -110,6 +110,12 @@ describe('parseHeader', () => {
     expect(await stepOf(headerOf(wrapped('a'), wrapped('a', 0x11, 80)))).toBe('none')
   })
 
+  it('an envelope for a session and for anybody else besides is refused', async () => {
+    expect(await stepOf(headerOf(wrapped('a', 0x03, 0)))).toBe('none')
+    expect(await stepOf(headerOf(wrapped('a', 0x03, 0), wrapped('b')))).toBe('malformed')
+    expect(await stepOf(headerOf(wrapped('b', 0x77, 5), wrapped('a', 0x03, 0)))).toBe('malformed')
+  })
+
   it('neither crashes nor hangs nor knows another code, whatever it is given', () => {
     const start = Uint8Array.of(0x53, 0x56, 0x45, 0x31, 1, 0, 0)
     const good = headerOf(wrapped('a'), wrapped('b', 0x10, 113), wrapped('c', 0x77, 5))

@@ -62,7 +62,7 @@ class ForgetfulTable extends SessionTable<SessionHolder> {
 }
 
 /** One world: the real table, window, store and claim of each process, and what was sent so far. */
-export class World {
+class World {
   readonly #setting: Setting
   readonly #processes: Map<Place, Process>
   readonly #messages: Map<string, Message>

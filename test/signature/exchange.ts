@@ -70,7 +70,7 @@ export const sessionAnswerParameters: ProofParameters = Object.freeze({
 })
 
 /** One direction of a session. */
-export async function macKeyOf(fill: number): Promise<MacKey> {
+async function macKeyOf(fill: number): Promise<MacKey> {
   return primitives.macKey(new Uint8Array(32).fill(fill))
 }
 
