@@ -21,10 +21,9 @@ export async function readBody(req: IncomingMessage, options: ReadBodyOptions): 
   if (Number(req.headers['content-length']) > options.maxBytes) return 'too-large'
   if (req.destroyed) throw aborted()
   if (options.signal?.aborted === true) throw aborted(options.signal.reason)
+  if (options.isLast === true) return readToEnd(req, options)
   const reading = new Reading(req, options.maxBytes)
-  const bytes = reading.take() ?? (await reading.rest(options.signal))
-  if (options.isLast === true && bytes !== 'too-large') await ended(req)
-  return bytes
+  return reading.take() ?? reading.rest(options.signal)
 }
 
 /** What came in one piece is not copied: nobody else holds it. */
@@ -34,11 +33,32 @@ function joined(parts: readonly Uint8Array[]): Bytes {
   return new Uint8Array(only.buffer as ArrayBuffer, only.byteOffset, only.length)
 }
 
-/** Lets a stream that has nothing left come to its end. */
-function ended(req: IncomingMessage): Promise<void> {
-  return new Promise((resolve) => {
-    req.once('end', resolve)
-    req.read()
+/** Reads a body that nobody will read again: to the end of the stream, in the way that costs least. */
+function readToEnd(req: IncomingMessage, { maxBytes, signal }: ReadBodyOptions): Promise<Bytes | 'too-large'> {
+  return new Promise((resolve, reject) => {
+    const parts: Uint8Array[] = []
+    let size = 0
+    const settle = (done: () => void) => {
+      req.off('data', onData)
+      req.off('end', onEnd)
+      req.off('close', onClose)
+      signal?.removeEventListener('abort', onAbort)
+      done()
+    }
+    const onData = (chunk: Uint8Array) => {
+      size += chunk.length
+      parts.push(chunk)
+      if (size <= maxBytes) return
+      req.pause()
+      settle(() => resolve('too-large'))
+    }
+    const onEnd = () => settle(() => resolve(joined(parts)))
+    const onClose = () => settle(() => reject(aborted()))
+    const onAbort = () => settle(() => reject(aborted(signal?.reason)))
+    req.on('end', onEnd)
+    req.on('close', onClose)
+    signal?.addEventListener('abort', onAbort)
+    req.on('data', onData)
   })
 }
 

@@ -67,17 +67,16 @@ export function replaceFields(req: IncomingMessage, fields: Fields): void {
 function joined(fields: Fields, options: { readonly joinDuplicates: boolean }): IncomingMessage['headers'] {
   const headers: IncomingMessage['headers'] = {}
   for (const name of fields.names()) {
-    const values = fields.all(name)
-    if (name === 'set-cookie') headers['set-cookie'] = [...values]
-    else if (FIRST_WINS.has(name) && !options.joinDuplicates) headers[name] = values[0]
-    else headers[name] = values.join(name === 'cookie' ? '; ' : ', ')
+    if (name === 'set-cookie') headers['set-cookie'] = [...fields.all(name)]
+    else if (FIRST_WINS.has(name) && !options.joinDuplicates) headers[name] = fields.all(name)[0]
+    else headers[name] = name === 'cookie' ? fields.all(name).join('; ') : fields.get(name)
   }
   return headers
 }
 
 function distinct(fields: Fields): IncomingMessage['headersDistinct'] {
   const headers: IncomingMessage['headersDistinct'] = Object.create(null)
-  for (const name of fields.names()) headers[name] = [...fields.all(name)]
+  for (const name of fields.names()) headers[name] = fields.all(name).slice()
   return headers
 }
 

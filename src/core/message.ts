@@ -1,7 +1,10 @@
+const NONE: readonly string[] = Object.freeze([])
+
 /** Header fields as they arrived: order and repetition kept, names compared in lower case. */
 export class Fields {
   readonly #raw: readonly string[]
-  #index: Map<string, string[]> | undefined
+  /** A field that came once, as nearly all do, is a text and no list of one. */
+  #index: Map<string, string | string[]> | undefined
 
   /** Takes a flat list: name, value, name, value … */
   constructor(raw: readonly string[]) {
@@ -19,14 +22,15 @@ export class Fields {
     return this.#raw
   }
 
-  get #byName(): Map<string, string[]> {
+  get #byName(): Map<string, string | string[]> {
     if (this.#index !== undefined) return this.#index
-    const index = new Map<string, string[]>()
+    const index = new Map<string, string | string[]>()
     for (let i = 0; i + 1 < this.#raw.length; i += 2) {
       const name = (this.#raw[i] as string).toLowerCase()
       const value = trimOws(this.#raw[i + 1] as string)
       const values = index.get(name)
-      if (values === undefined) index.set(name, [value])
+      if (values === undefined) index.set(name, value)
+      else if (typeof values === 'string') index.set(name, [values, value])
       else values.push(value)
     }
     this.#index = index
@@ -35,14 +39,14 @@ export class Fields {
 
   /** All instances of a field, each trimmed. */
   all(name: string): readonly string[] {
-    return this.#byName.get(name) ?? []
+    const values = this.#byName.get(name)
+    return values === undefined ? NONE : typeof values === 'string' ? [values] : values
   }
 
   /** The combined value of a field (RFC 9110 §5.3): its instances joined by ", ". */
   get(name: string): string | undefined {
     const values = this.#byName.get(name)
-    if (values === undefined) return undefined
-    return values.length === 1 ? values[0] : values.join(', ')
+    return values === undefined || typeof values === 'string' ? values : values.join(', ')
   }
 
   has(name: string): boolean {

@@ -79,6 +79,24 @@ describe('a guard that parses JSON', () => {
     expect(await answer.json()).toEqual({ got: { a: [1] } })
   })
 
+  it('takes no more of a body than the limit, however it is framed', async () => {
+    const app = express()
+    app.use(guard(world.ledger, { ...options, maxBodyBytes: 1_000 }))
+    app.post('/entries', (_req, res) => res.end())
+    service = await listen(createServer(app))
+    const orders = await world.caller('orders', service.origin)
+    const send = (length: number) =>
+      orders.fetch(`${service?.origin}/entries`, {
+        method: 'POST',
+        headers,
+        body: JSON.stringify('x'.repeat(length - 2)),
+      })
+    expect((await send(1_000)).status).toBe(200)
+    expect((await send(1_001)).status).toBe(413)
+    expect((await send(200_000)).status).toBe(413)
+    expect((await send(1_000)).status).toBe(200)
+  })
+
   it('a body that says it is JSON and is not is refused by a guard that parses it', async () => {
     const { at, orders } = await startExpress(express)
     for (const body of ['{', 'nothing', Buffer.from([0x22, 0xff, 0x22])]) {

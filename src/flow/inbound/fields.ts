@@ -27,8 +27,8 @@ export function handlerFields(guard: GuardSettings, call: Read): { fields: Field
     // Condition: a field that no proof covers never reaches a handler.
     if (isCovered || (proven ? isUnproven(name) || guard.pass.has(name) : !NAMING.has(name))) {
       // Condition: a covered field that was split on its way reaches a handler as the one value that was signed.
-      const values = isCovered ? [request.fields.get(name) ?? ''] : request.fields.all(name)
-      for (const value of values) raw.push(name, value)
+      if (isCovered) raw.push(name, request.fields.get(name) ?? '')
+      else for (const value of request.fields.all(name)) raw.push(name, value)
     } else dropped.push(name)
   }
   const kept = new Fields(raw)
