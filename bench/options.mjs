@@ -11,7 +11,7 @@ const MIN_ROUNDS = 10
 /** How long and how often to measure: everything that differs between a full run and a quick one. */
 const FULL = {
   rounds: 12,
-  warmUpMs: 5_000,
+  warmUpMs: 10_000,
   runMs: 1_500,
   microMs: 200,
   peers: 10_000,
