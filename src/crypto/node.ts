@@ -84,13 +84,6 @@ function pointKey(curve: Curve, point: Uint8Array): KeyObject | undefined {
   }
 }
 
-/** The two blocks HMAC begins its hashes with (RFC 2104): the key is in them, and nowhere else. */
-interface Pads {
-  readonly inner: Buffer
-  /** Behind it the digest of the inner hash is put. */
-  readonly outer: Buffer
-}
-
 const BLOCK_BYTES = 64
 const DIGEST_BYTES = 32
 const SCRATCH_BYTES = 16_384
@@ -103,31 +96,38 @@ function sha256(data: Uint8Array, encoding: 'base64' | 'binary'): string {
     : nodeCrypto.hash('sha256', data, encoding)
 }
 
-function padsOf(raw: Uint8Array): Pads {
-  const key = raw.length > BLOCK_BYTES ? createHash('sha256').update(raw).digest() : raw
-  const inner = Buffer.alloc(BLOCK_BYTES, 0x36)
-  const outer = Buffer.alloc(BLOCK_BYTES + DIGEST_BYTES, 0x5c)
-  for (let i = 0; i < key.length; i++) {
-    inner[i] = (key[i] as number) ^ 0x36
-    outer[i] = (key[i] as number) ^ 0x5c
+/** A key of HMAC: the two blocks its hashes begin with (RFC 2104). Nothing that prints it can show them. */
+class HmacKey {
+  readonly #inner: Buffer
+  /** Behind the block the digest of the inner hash is put. */
+  readonly #outer: Buffer
+
+  constructor(raw: Uint8Array) {
+    const key = raw.length > BLOCK_BYTES ? createHash('sha256').update(raw).digest() : raw
+    this.#inner = Buffer.alloc(BLOCK_BYTES, 0x36)
+    this.#outer = Buffer.alloc(BLOCK_BYTES + DIGEST_BYTES, 0x5c)
+    for (let i = 0; i < key.length; i++) {
+      this.#inner[i] = (key[i] as number) ^ 0x36
+      this.#outer[i] = (key[i] as number) ^ 0x5c
+    }
   }
-  return Object.freeze({ inner, outer })
+
+  /** Room for a message behind the inner block. Nothing waits between this and the hash: the room is everybody's. */
+  roomFor(length: number): Buffer {
+    const room =
+      length <= SCRATCH_BYTES ? scratch.subarray(0, BLOCK_BYTES + length) : Buffer.allocUnsafeSlow(BLOCK_BYTES + length)
+    room.set(this.#inner)
+    return room
+  }
+
+  /** The MAC, in base64, of the message that was put there. */
+  finish(message: Buffer): string {
+    this.#outer.write(sha256(message, 'binary'), BLOCK_BYTES, 'latin1')
+    return sha256(this.#outer, 'base64')
+  }
 }
 
-/** Room for a message behind the inner block. Nothing waits between this and the hash: the room is everybody's. */
-function messageOf(key: MacKey, length: number): Buffer {
-  const { inner } = key as unknown as Pads
-  const message =
-    length <= SCRATCH_BYTES ? scratch.subarray(0, BLOCK_BYTES + length) : Buffer.allocUnsafeSlow(BLOCK_BYTES + length)
-  message.set(inner)
-  return message
-}
-
-function outerHash(key: MacKey, message: Buffer): string {
-  const { outer } = key as unknown as Pads
-  outer.write(sha256(message, 'binary'), BLOCK_BYTES, 'latin1')
-  return sha256(outer, 'base64')
-}
+const hmacKeyOf = (key: MacKey) => key as unknown as HmacKey
 
 /** `node:crypto`, synchronous: a small operation costs a few microseconds instead of a turn of the thread pool. */
 export const primitives: Primitives = Object.freeze({
@@ -144,18 +144,18 @@ export const primitives: Primitives = Object.freeze({
   // One call, and the text is made where the digest is: a third of what a Buffer and its base64 cost.
   digestText: (data: Uint8Array): string => sha256(data, 'base64'),
 
-  macKey: (raw: Uint8Array): MacKey => padsOf(raw) as unknown as MacKey,
+  macKey: (raw: Uint8Array): MacKey => new HmacKey(raw) as unknown as MacKey,
 
   mac(key: MacKey, data: Uint8Array): Bytes {
-    const message = messageOf(key, data.length)
+    const message = hmacKeyOf(key).roomFor(data.length)
     message.set(data, BLOCK_BYTES)
-    return own(Buffer.from(outerHash(key, message), 'base64'))
+    return own(Buffer.from(hmacKeyOf(key).finish(message), 'base64'))
   },
 
   macText(key: MacKey, text: string): string {
-    const message = messageOf(key, text.length)
+    const message = hmacKeyOf(key).roomFor(text.length)
     message.write(text, BLOCK_BYTES, 'latin1')
-    return outerHash(key, message)
+    return hmacKeyOf(key).finish(message)
   },
 
   aeadKey(raw: Uint8Array): AeadKey {
