@@ -44,12 +44,8 @@ export async function createWorkload(options: WorkloadOptions): Promise<Workload
   const trail = trailOf(checked.audit)
   const audit = trail.for({ workload: id, clock })
   const trust = await createTrustHolder(checked.trust, audit.report)
-  const credentials = await createCredentialHolder({
-    id,
-    source: checked.credentials,
-    clock,
-    report: audit.report,
-  }).catch((cause) => {
+  const holding = { id, source: checked.credentials, clock, report: audit.report }
+  const credentials = await createCredentialHolder(holding).catch((cause) => {
     trust.close()
     throw cause
   })
