@@ -1,5 +1,6 @@
 import { primitives } from '#crypto'
 import type { Bytes } from '../core/bytes.ts'
+import { type Steps, steps, wait } from '../core/maybe-promise.ts'
 import type { AeadKey } from '../crypto/primitives.ts'
 import { unopened } from './unopened.ts'
 
@@ -38,16 +39,20 @@ export function chunkCount(sealedBytes: number, chunkBytes: number): number {
 }
 
 /** Encrypts a body chunk by chunk into `target`, which is exactly as long as `sealedLength` says. */
-export async function sealChunks(chunkKey: ChunkKey, plaintext: Uint8Array, target: Uint8Array): Promise<void> {
+export const sealChunks = steps(function* (chunkKey: ChunkKey, plaintext: Uint8Array, target: Uint8Array): Steps<void> {
   const { key, baseNonce, chunkBytes } = chunkKey
   for (let index = 0, at = 0; at < target.length; index++, at += chunkBytes + TAG_BYTES) {
     const chunk = plaintext.subarray(index * chunkBytes, (index + 1) * chunkBytes)
-    target.set(await primitives.encrypt(key, nonceAt(baseNonce, index), chunk, NO_AAD), at)
+    target.set(yield* wait(primitives.encrypt(key, nonceAt(baseNonce, index), chunk, NO_AAD)), at)
   }
-}
+})
 
 /** Decrypts a body as a whole: nothing of it is given before its last chunk was verified. */
-export async function openChunks(chunkKey: ChunkKey, body: Uint8Array, maxPlaintextBytes: number): Promise<Bytes> {
+export const openChunks = steps(function* (
+  chunkKey: ChunkKey,
+  body: Uint8Array,
+  maxPlaintextBytes: number,
+): Steps<Bytes> {
   const { key, baseNonce, chunkBytes } = chunkKey
   const sealedBytes = chunkBytes + TAG_BYTES
   const length = openedLength(body.length, chunkBytes)
@@ -58,10 +63,10 @@ export async function openChunks(chunkKey: ChunkKey, body: Uint8Array, maxPlaint
     const sealed = body.subarray(index * sealedBytes, (index + 1) * sealedBytes)
     // Condition: an envelope that ends after a full chunk or within a tag is refused.
     if (sealed.length < TAG_BYTES) throw unopened('truncated')
-    const chunk = await primitives.decrypt(key, nonceAt(baseNonce, index), sealed, NO_AAD)
+    const chunk = yield* wait(primitives.decrypt(key, nonceAt(baseNonce, index), sealed, NO_AAD))
     // Condition: a chunk whose tag does not hold is refused.
     if (chunk === undefined) throw unopened('chunk-auth')
     plaintext.set(chunk, index * chunkBytes)
     if (sealed.length < sealedBytes) return plaintext
   }
-}
+})

@@ -10,6 +10,7 @@ import { optionInvalid } from './misuse.ts'
 export type EnvelopeContext = Readonly<Record<string, string>>
 
 const MAX_U16 = 65_535
+const encoder = new TextEncoder()
 
 function byteOrder(a: Uint8Array, b: Uint8Array): number {
   const shared = Math.min(a.length, b.length)
@@ -37,9 +38,48 @@ function lengthPrefixed(text: string): Bytes | undefined {
 export function encodeContext(context: EnvelopeContext): Bytes | undefined {
   // Condition: a context that is not a record of strings is refused.
   if (typeof context !== 'object' || context === null) throw optionInvalid('context', 'give a record of strings')
+  for (const name of Object.keys(context)) {
+    if (typeof context[name] !== 'string') throw optionInvalid(`context.${name}`, 'give a string')
+  }
+  return encodePlain(context) ?? encodeAny(context)
+}
+
+/** The encoding of a context in ASCII, as those of calls are; undefined for any other. */
+function encodePlain(context: EnvelopeContext): Bytes | undefined {
+  const names = Object.keys(context)
+  let length = 2
+  for (const name of names) length += 4 + name.length + (context[name] as string).length
+  if (length > MAX_U16) return undefined
+  const bytes = new Uint8Array(length)
+  putLength(bytes, 0, names.length)
+  let at = 2
+  // In ASCII the order of texts is the order of their bytes.
+  for (const name of names.sort()) {
+    at = putText(bytes, at, name)
+    at = putText(bytes, at, context[name] as string)
+    if (Number.isNaN(at)) return undefined
+  }
+  return bytes
+}
+
+function putLength(bytes: Uint8Array, at: number, length: number): void {
+  bytes[at] = length >> 8
+  bytes[at + 1] = length & 0xff
+}
+
+/** Puts a text after its length and gives what comes behind it; NaN where it is not ASCII. */
+function putText(bytes: Uint8Array, at: number, text: string): number {
+  if (Number.isNaN(at)) return at
+  const end = at + 2 + text.length
+  putLength(bytes, at, text.length)
+  const { read } = encoder.encodeInto(text, bytes.subarray(at + 2, end))
+  // Any other character takes more bytes than there is room for.
+  return read === text.length ? end : Number.NaN
+}
+
+function encodeAny(context: EnvelopeContext): Bytes | undefined {
   const pairs: { key: Bytes; value: Bytes }[] = []
   for (const [name, text] of Object.entries(context)) {
-    if (typeof text !== 'string') throw optionInvalid(`context.${name}`, 'give a string')
     const key = lengthPrefixed(name)
     const value = lengthPrefixed(text)
     if (key === undefined || value === undefined) return undefined

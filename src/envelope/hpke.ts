@@ -1,5 +1,6 @@
 import { primitives } from '#crypto'
 import { type Bytes, concat, utf8 } from '../core/bytes.ts'
+import type { MaybePromise } from '../core/maybe-promise.ts'
 import type { AgreementKey } from '../crypto/primitives.ts'
 import type { Curve } from '../crypto/suites.ts'
 import { expand, extract } from './derive.ts'
@@ -48,7 +49,7 @@ interface Labelled {
   readonly input: Uint8Array
 }
 
-function labeledExtract(suiteId: Uint8Array, { label, salt = EMPTY, input }: Labelled): Promise<Bytes> {
+function labeledExtract(suiteId: Uint8Array, { label, salt = EMPTY, input }: Labelled): MaybePromise<Bytes> {
   return extract(salt, concat(VERSION, suiteId, utf8(label), input))
 }
 

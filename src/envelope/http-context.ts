@@ -22,16 +22,15 @@ export interface SealedAnswer extends SealedRequest {
   readonly status: number
 }
 
-function sharedContext({ method, target, sender, receiver, contentType }: SealedRequest): Record<string, string> {
-  return { method, target, sub: sender, aud: receiver, ct: contentType }
-}
-
 /** The context of a sealed request body. */
 export function requestContext(request: SealedRequest): EnvelopeContext {
-  return { ...sharedContext(request), dir: 'req', 'sig-nonce': request.callName }
+  const { method, target, sender, receiver, contentType, callName } = request
+  return { method, target, sub: sender, aud: receiver, ct: contentType, dir: 'req', 'sig-nonce': callName }
 }
 
 /** The context of a sealed answer body. */
 export function answerContext(answer: SealedAnswer): EnvelopeContext {
-  return { ...sharedContext(answer), dir: 'res', 'req-nonce': answer.callName, status: String(answer.status) }
+  const { method, target, sender, receiver, contentType, callName } = answer
+  const status = String(answer.status)
+  return { method, target, sub: sender, aud: receiver, ct: contentType, dir: 'res', 'req-nonce': callName, status }
 }

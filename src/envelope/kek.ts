@@ -1,5 +1,6 @@
 import { primitives } from '#crypto'
 import { type Bytes, concat } from '../core/bytes.ts'
+import { type Steps, steps, wait } from '../core/maybe-promise.ts'
 import type { AeadKey } from '../crypto/primitives.ts'
 import { expand, extract } from './derive.ts'
 import { encodeKid, KEK, type Unwrapper, wrapInfo } from './recipient-type.ts'
@@ -12,10 +13,10 @@ const ZERO_NONCE = new Uint8Array(12)
 export function kekRecipient(kid: string, kek: Bytes): Unwrapper {
   const kidField = encodeKid(kid)
   const info = wrapInfo('sve1/kek', kidField)
-  const wrappingKey = async (salt: Uint8Array): Promise<AeadKey> => {
-    const prk = await primitives.macKey(await extract(salt, kek))
-    return await primitives.aeadKey(await expand(prk, info, 32))
-  }
+  const wrappingKey = steps(function* (salt: Uint8Array): Steps<AeadKey> {
+    const prk = yield* wait(primitives.macKey(yield* wait(extract(salt, kek))))
+    return yield* wait(primitives.aeadKey(yield* wait(expand(prk, info, 32))))
+  })
   return Object.freeze({
     type: KEK,
     kid,

@@ -1,5 +1,6 @@
 import { primitives } from '#crypto'
 import { type Bytes, equalBytes } from '../core/bytes.ts'
+import { type Steps, steps, wait } from '../core/maybe-promise.ts'
 import type { MacKey } from '../crypto/primitives.ts'
 import { type ChunkKey, openChunks } from './chunks.ts'
 import { type EnvelopeContext, encodeContext } from './context.ts'
@@ -20,14 +21,16 @@ export interface OpenOptions {
   readonly maxPlaintextBytes?: number
 }
 
-async function unwrapDataKey(header: Header, keyring: Keyring): Promise<MacKey> {
+function* unwrapDataKey(header: Header, keyring: Keyring): Steps<MacKey> {
   for (const { known } of header.recipients) {
     const unwrapper = known && unwrapperOf(keyring, known.type, known.kid)
     if (known === undefined || unwrapper === undefined) continue
-    const raw = await (unwrapper.derive === undefined ? unwrapper.unwrap(known.body) : unwrapper.derive(header.salt))
+    const raw = yield* wait(
+      unwrapper.derive === undefined ? unwrapper.unwrap(known.body) : unwrapper.derive(header.salt),
+    )
     // Condition: a data key that does not unwrap is refused without a second attempt.
     if (raw === undefined) throw unopened('unwrap-failed', known.kid)
-    const dataKey = await primitives.macKey(raw)
+    const dataKey = yield* wait(primitives.macKey(raw))
     raw.fill(0)
     return dataKey
   }
@@ -35,19 +38,35 @@ async function unwrapDataKey(header: Header, keyring: Keyring): Promise<MacKey> 
   throw unopened('no-recipient', header.recipients.find(({ known }) => known)?.known?.kid)
 }
 
-async function chunkKeyOf(header: Header, dataKey: MacKey, context: Bytes | undefined): Promise<ChunkKey> {
+function* chunkKeyOf(header: Header, dataKey: MacKey, context: Bytes | undefined): Steps<ChunkKey> {
   const { suite, salt } = header
   // Condition: a header whose MAC does not hold is refused.
-  if (!equalBytes(await headerMac(dataKey, header.covered), header.mac)) throw unopened('header-mac')
+  if (!equalBytes(yield* wait(headerMac(dataKey, header.covered)), header.mac)) throw unopened('header-mac')
   // Condition: opening under a context that has no encoding is refused as under any other.
   if (context === undefined) throw unopened('commitment')
-  const { key, baseNonce, commitment } = await contentKeys(dataKey, { suite, salt, context })
+  const { key, baseNonce, commitment } = yield* wait(contentKeys(dataKey, { suite, salt, context }))
   // Condition: a commitment to another key or context is refused before a chunk is opened.
   if (!equalBytes(commitment, header.commitment)) throw unopened('commitment')
-  const imported = await primitives.aeadKey(key)
+  const imported = yield* wait(primitives.aeadKey(key))
   key.fill(0)
   return { key: imported, baseNonce, chunkBytes: suite.chunkBytes }
 }
+
+/** As `open`, at once where the runtime can. */
+export const openBytes = steps(function* (envelope: Uint8Array, options: OpenOptions): Steps<Bytes> {
+  const { with: keyring, maxPlaintextBytes = MAX_PLAINTEXT_BYTES } = options
+  checkBytes(envelope, 'envelope')
+  checkKeyring(keyring)
+  // Condition: a limit of plaintext that is no count of bytes is refused.
+  if (!Number.isSafeInteger(maxPlaintextBytes) || maxPlaintextBytes < 0) {
+    throw optionInvalid('maxPlaintextBytes', 'give a count of bytes')
+  }
+  const context = encodeContext(options.context ?? {})
+  const header = parseHeader(envelope)
+  const dataKey = yield* unwrapDataKey(header, keyring)
+  const chunkKey = yield* chunkKeyOf(header, dataKey, context)
+  return yield* wait(openChunks(chunkKey, envelope.subarray(header.bytes), maxPlaintextBytes))
+})
 
 /**
  * Opens an envelope and gives its plaintext as a whole, after its last chunk was verified.
@@ -64,16 +83,5 @@ async function chunkKeyOf(header: Header, dataKey: MacKey, context: Bytes | unde
  * @see SVE1 §10.5
  */
 export async function open(envelope: Uint8Array, options: OpenOptions): Promise<Bytes> {
-  const { with: keyring, maxPlaintextBytes = MAX_PLAINTEXT_BYTES } = options
-  checkBytes(envelope, 'envelope')
-  checkKeyring(keyring)
-  // Condition: a limit of plaintext that is no count of bytes is refused.
-  if (!Number.isSafeInteger(maxPlaintextBytes) || maxPlaintextBytes < 0) {
-    throw optionInvalid('maxPlaintextBytes', 'give a count of bytes')
-  }
-  const context = encodeContext(options.context ?? {})
-  const header = parseHeader(envelope)
-  const dataKey = await unwrapDataKey(header, keyring)
-  const chunkKey = await chunkKeyOf(header, dataKey, context)
-  return openChunks(chunkKey, envelope.subarray(header.bytes), maxPlaintextBytes)
+  return openBytes(envelope, options)
 }

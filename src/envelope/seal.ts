@@ -1,5 +1,6 @@
 import { primitives } from '#crypto'
 import type { Bytes } from '../core/bytes.ts'
+import { type MaybePromise, type Steps, steps, wait } from '../core/maybe-promise.ts'
 import { sealChunks, sealedLength } from './chunks.ts'
 import { type EnvelopeContext, encodeContext } from './context.ts'
 import { contentKeys, headerMac } from './derive.ts'
@@ -34,17 +35,17 @@ function wrappersOf(to: Recipient | readonly Recipient[]): Wrapper[] {
   return wrappers
 }
 
-async function wrapAll(wrappers: readonly Wrapper[], dataKey: Uint8Array, entropy: Entropy): Promise<WrappedKey[]> {
+function* wrapAll(wrappers: readonly Wrapper[], dataKey: Uint8Array, entropy: Entropy): Steps<WrappedKey[]> {
   const wrapped: WrappedKey[] = []
   for (const wrapper of wrappers) {
-    const body = await wrapper.wrap(dataKey, entropy)
+    const body = yield* wait(wrapper.wrap(dataKey, entropy))
     wrapped.push({ typeId: wrapper.type.id, kidField: wrapper.kidField, body })
   }
   return wrapped
 }
 
 /** Seals with randomness that is given: for published vectors, whose bytes have to come out. */
-export async function sealWith(entropy: Entropy, plaintext: Uint8Array, options: SealOptions): Promise<Bytes> {
+export const sealWith = steps(function* (entropy: Entropy, plaintext: Uint8Array, options: SealOptions): Steps<Bytes> {
   checkBytes(plaintext, 'bytes')
   const wrappers = wrappersOf(options.to)
   const context = encodeContext(options.context ?? {})
@@ -52,22 +53,22 @@ export async function sealWith(entropy: Entropy, plaintext: Uint8Array, options:
   if (context === undefined) throw optionInvalid('context', 'give well-formed texts of at most 65,535 bytes')
   const suite = CHUNKED
   const salt = entropy.salt()
-  const raw = (await wrappers[0]?.derive?.(salt)) ?? entropy.dataKey()
-  const recipients = await wrapAll(wrappers, raw, entropy)
-  const dataKey = await primitives.macKey(raw)
+  const raw = (yield* wait(wrappers[0]?.derive?.(salt))) ?? entropy.dataKey()
+  const recipients = yield* wrapAll(wrappers, raw, entropy)
+  const dataKey = yield* wait(primitives.macKey(raw))
   raw.fill(0)
-  const { key, baseNonce, commitment } = await contentKeys(dataKey, { suite, salt, context })
+  const { key, baseNonce, commitment } = yield* wait(contentKeys(dataKey, { suite, salt, context }))
   const head = encodeHeader({ suite, recipients, salt, commitment })
-  const mac = await headerMac(dataKey, head)
+  const mac = yield* wait(headerMac(dataKey, head))
   const headerBytes = head.length + mac.length
   const envelope = new Uint8Array(headerBytes + sealedLength(plaintext.length, suite.chunkBytes))
   envelope.set(head)
   envelope.set(mac, head.length)
-  const chunkKey = { key: await primitives.aeadKey(key), baseNonce, chunkBytes: suite.chunkBytes }
+  const chunkKey = { key: yield* wait(primitives.aeadKey(key)), baseNonce, chunkBytes: suite.chunkBytes }
   key.fill(0)
-  await sealChunks(chunkKey, plaintext, envelope.subarray(headerBytes))
+  yield* wait(sealChunks(chunkKey, plaintext, envelope.subarray(headerBytes)))
   return envelope
-}
+})
 
 /**
  * Seals bytes for one recipient or several, bound to a context, under a key of their own. Any of the recipients opens
@@ -86,6 +87,11 @@ export async function sealWith(entropy: Entropy, plaintext: Uint8Array, options:
  * })
  * @see SVE1 §10.1, §10.2; C2SP chunked-encryption
  */
-export function seal(bytes: Uint8Array, options: SealOptions): Promise<Bytes> {
+export async function seal(bytes: Uint8Array, options: SealOptions): Promise<Bytes> {
+  return sealBytes(bytes, options)
+}
+
+/** The same, at once where the runtime can. */
+export function sealBytes(bytes: Uint8Array, options: SealOptions): MaybePromise<Bytes> {
   return sealWith(systemEntropy, bytes, options)
 }

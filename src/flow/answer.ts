@@ -5,7 +5,7 @@ import { Fields, type HttpRequest } from '../core/message.ts'
 import { randomNonce } from '../core/random.ts'
 import { answerContext } from '../envelope/http-context.ts'
 import { type Recipient, recipient } from '../envelope/recipients.ts'
-import { seal } from '../envelope/seal.ts'
+import { sealBytes } from '../envelope/seal.ts'
 import { contentDigest } from '../signature/content-digest.ts'
 import { type Proof, proofBase } from '../signature/proof.ts'
 import { callNameOf, type ProofParameters, SESSION_TAG, WIMSE_TAG } from '../signature/proof-parameters.ts'
@@ -120,7 +120,7 @@ function* sealIfDue(guard: GuardSettings, stage: Opened, given: HttpAnswer): Ste
     callName: callNameOf(stage.proof.parameters),
     status: given.status,
   })
-  const body = yield* wait(seal(plain, { to, context }))
+  const body = yield* wait(sealBytes(plain, { to, context }))
   return { status: given.status, fields: given.fields.with(sealedFields(contentType)), body }
 }
 

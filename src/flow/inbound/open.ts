@@ -2,7 +2,7 @@ import { advance } from '../../core/advance.ts'
 import { CountersignError } from '../../core/errors.ts'
 import { type Steps, steps, wait } from '../../core/maybe-promise.ts'
 import { requestContext } from '../../envelope/http-context.ts'
-import { open as openEnvelope } from '../../envelope/open.ts'
+import { openBytes } from '../../envelope/open.ts'
 import { callNameOf } from '../../signature/proof-parameters.ts'
 import { keyringOf, sessionKeyringOf } from '../keyring-of.ts'
 import { handlerFields } from './fields.ts'
@@ -37,5 +37,5 @@ function* openBody(guard: GuardSettings, call: Read): Steps<Opened['body']> {
     call.session === undefined
       ? keyringOf(guard.engine.credentials.sealKeys())
       : sessionKeyringOf(call.session.id, call.session.keys.clientSeal)
-  return yield* wait(openEnvelope(bytes, { with: keyring, context, maxPlaintextBytes: guard.maxBodyBytes }))
+  return yield* wait(openBytes(bytes, { with: keyring, context, maxPlaintextBytes: guard.maxBodyBytes }))
 }

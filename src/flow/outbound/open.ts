@@ -1,7 +1,7 @@
 import { CountersignError } from '../../core/errors.ts'
 import { type Steps, steps, wait } from '../../core/maybe-promise.ts'
 import { answerContext } from '../../envelope/http-context.ts'
-import { open as openEnvelope } from '../../envelope/open.ts'
+import { openBytes } from '../../envelope/open.ts'
 import { isProofField, isUnproven } from '../../signature/coverage.ts'
 import type { Engine } from '../engine.ts'
 import { readAnnounced } from '../envelope-field.ts'
@@ -42,7 +42,7 @@ function* openBody(engine: Engine, call: Verified, contentType: string): Steps<H
     status: call.answer.status,
   })
   return yield* wait(
-    openEnvelope(call.answer.body ?? new Uint8Array(0), {
+    openBytes(call.answer.body ?? new Uint8Array(0), {
       with: keyring,
       context,
     }),
