@@ -209,7 +209,7 @@ export const trusting = (...keys: Jwk[]): TrustBundle => ({
 })
 
 /** Lets whatever was started come to its end. */
-export const settle = () => new Promise<void>((resolve) => setTimeout(resolve, 20))
+export const settle = () => new Promise<void>((resolve) => setTimeout(resolve, 250))
 
 /** Something that comes when it is told to. */
 export function later() {
