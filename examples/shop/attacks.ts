@@ -38,7 +38,9 @@ const entry = { method: 'POST', headers: { 'content-type': 'application/json' },
 async function call(caller: Workload, { ledgerProxy }: Stage, meddler: Meddler, path = '/entries'): Promise<void> {
   ledgerProxy.meddler = meddler
   try {
-    await caller.fetch(`${ledgerProxy.origin}${path}`, path.startsWith('/entries?all') ? {} : entry)
+    const init = path.startsWith('/entries?all') ? {} : entry
+    const proof = path === '/entries?signed' ? 'signature' : 'session'
+    await caller.fetch(`${ledgerProxy.origin}${path}`, { ...init, countersign: { proof } })
   } catch (error) {
     if (!isCountersignError(error)) throw error
   } finally {
@@ -82,7 +84,7 @@ export const attacks: readonly Attack[] = [
     code: 'answer-unbound',
     runs: 1,
     run: (stage) => {
-      const other = stage.ledgerProxy.answers[0]
+      const other = stage.ledgerProxy.answers.at(-1)
       return call(stage.orders, stage, { answer: (message) => other ?? message })
     },
   },
@@ -115,9 +117,16 @@ export const attacks: readonly Attack[] = [
   {
     title: 'the proxy delivers a call for the ledger to payments',
     noticedBy: 'payments',
-    code: 'audience-mismatch',
+    code: 'session-unknown',
     runs: 0,
     run: (stage) => call(stage.orders, stage, { port: stage.paymentsPort }),
+  },
+  {
+    title: 'the same, of a call that is proven by a signature',
+    noticedBy: 'payments',
+    code: 'audience-mismatch',
+    runs: 0,
+    run: (stage) => call(stage.orders, stage, { port: stage.paymentsPort }, '/entries?signed'),
   },
   {
     title: 'a service nobody vouches for calls',
