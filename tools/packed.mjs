@@ -47,7 +47,9 @@ try {
       }),
     )
     writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'stranger', private: true, type: 'module' }))
-    const packages = ['express', 'undici', '@types/express', '@types/node'].map((name) => `${name}@${devDependencies[name]}`)
+    const packages = ['express', 'undici', '@types/express', '@types/node'].map(
+      (name) => `${name}@${devDependencies[name]}`,
+    )
     run('npm', 'install', '--prefer-offline', '--no-audit', '--no-fund', `./${filename}`, ...packages)
   })
   step(`imports and requires ${specifiers.length} subpaths`, () => {
