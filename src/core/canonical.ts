@@ -67,6 +67,11 @@ function checkEscape(path: string, at: number, digits: string | undefined): void
   if (character === '%' && /^[0-9A-Fa-f]{2}/.test(path.slice(at + 3))) throw notCanonical('double encoding')
 }
 
+/** Whether a path lies at or below a base, which covers it at a segment boundary only; the empty base covers all. */
+export function isAtOrBelow(basePath: string, path: string): boolean {
+  return basePath === '' || path === basePath || path.startsWith(`${basePath}/`)
+}
+
 /** Brings the path of a URL this process calls into its one spelling where that does not change its meaning. */
 export function targetOf(url: URL): CanonicalTarget {
   if (url.search === '' && PLAIN.test(url.pathname)) return parseTarget(url.pathname)

@@ -127,6 +127,7 @@ class HmacKey {
   }
 }
 
+// Opaque to everybody else, as the handles above.
 const hmacKeyOf = (key: MacKey) => key as unknown as HmacKey
 
 /** `node:crypto`, synchronous: a small operation costs a few microseconds instead of a turn of the thread pool. */

@@ -34,3 +34,12 @@ export interface Line {
 export function createLine(): Line {
   return { session: undefined, handshake: undefined, retryAfterMs: Number.NEGATIVE_INFINITY, lost: 0 }
 }
+
+/** After a handshake that failed, or sessions that were lost in a row, calls are proven by signatures for so long. */
+const PENALTY_MS = 300_000
+
+/** Opens no session on a line for five minutes; one that still holds is used to its end. */
+export function giveUp(line: Line, nowMs: number): void {
+  line.lost = 0
+  line.retryAfterMs = nowMs + PENALTY_MS
+}

@@ -1,4 +1,5 @@
 import { advance } from '../../core/advance.ts'
+import { isAtOrBelow } from '../../core/canonical.ts'
 import { CountersignError } from '../../core/errors.ts'
 import { type MaybePromise, type Steps, steps, wait } from '../../core/maybe-promise.ts'
 import type { HttpRequest } from '../../core/message.ts'
@@ -77,11 +78,6 @@ function* isAlive(engine: Engine, { id, holder }: OpenSession): Steps<boolean> {
   if (isOurKey && (yield* wait(isVouched(engine, holder)))) return true
   engine.sessions?.table.close(id)
   return false
-}
-
-/** A base covers a path at a segment boundary only. */
-function isAtOrBelow(basePath: string, path: string): boolean {
-  return basePath === '' || path === basePath || path.startsWith(`${basePath}/`)
 }
 
 function checkAudience(guard: GuardSettings, parsed: Parsed, audience: string | undefined): void {

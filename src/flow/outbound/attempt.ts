@@ -7,7 +7,7 @@ import { isSessionProof } from '../../signature/proof.ts'
 import { callIdOf } from '../call-id.ts'
 import type { Engine } from '../engine.ts'
 import type { HttpAnswer } from '../http-answer.ts'
-import type { ClientSession, Line } from '../line.ts'
+import { type ClientSession, giveUp, type Line } from '../line.ts'
 import { readProblemKind } from '../problem.ts'
 import { recordCaller } from './caller-trail.ts'
 import { chooseProof } from './choose-proof.ts'
@@ -21,7 +21,6 @@ import type { Chosen, Resolved, Sealed, Verified } from './stages.ts'
 import { verify } from './verify.ts'
 
 const MAX_LOST = 3
-const PENALTY_MS = 300_000
 
 /** A verified answer and what the library knows of it. */
 export interface CallResult {
@@ -88,9 +87,7 @@ function lose(line: Line, session: ClientSession): void {
   line.session = undefined
   line.lost++
   // Condition: three sessions lost in a row mean signatures for five minutes.
-  if (line.lost < MAX_LOST) return
-  line.lost = 0
-  line.retryAfterMs = platform.monotonicMs() + PENALTY_MS
+  if (line.lost >= MAX_LOST) giveUp(line, platform.monotonicMs())
 }
 
 interface Way {

@@ -1,5 +1,6 @@
 import { platform } from '#platform'
 import { advance } from '../../core/advance.ts'
+import { isAtOrBelow } from '../../core/canonical.ts'
 import { nowSeconds } from '../../core/clock.ts'
 import { type Steps, steps, wait } from '../../core/maybe-promise.ts'
 import { randomNonce } from '../../core/random.ts'
@@ -34,7 +35,7 @@ function lineOf(engine: Engine, call: Resolved): Line | undefined {
   if (engine.sessions === undefined || call.isOwn === true || options.proof === 'signature' || !isPlain)
     return undefined
   // Condition: a call to somewhere else than the base URL of a session is proven by a signature.
-  if (basePath !== '' && target.path !== basePath && !target.path.startsWith(`${basePath}/`)) return undefined
+  if (!isAtOrBelow(basePath, target.path)) return undefined
   return lineTo(engine.peers.of(call.peer), call.url.origin + basePath)
 }
 

@@ -1,15 +1,15 @@
 import { platform } from '#platform'
 import { fromUtf8 } from '../../core/bytes.ts'
-import { parseTarget } from '../../core/canonical.ts'
 import { isCountersignError } from '../../core/errors.ts'
 import type { MaybePromise } from '../../core/maybe-promise.ts'
-import { Fields } from '../../core/message.ts'
 import { DISCOVERY_PATH } from '../discovery-path.ts'
 import type { Engine } from '../engine.ts'
 import type { HttpAnswer } from '../http-answer.ts'
 import { createDeadline, orAborted } from './deadline.ts'
+import { type OwnRequest, ownCall } from './own-call.ts'
 import type { Resolved } from './stages.ts'
 
+const QUESTION: OwnRequest = { path: DISCOVERY_PATH, method: 'GET', fields: [] }
 const REDISCOVER_MS = 300_000
 const RETRY_MS = 5_000
 const PATIENCE_MS = 5_000
@@ -36,7 +36,7 @@ async function ask(engine: Engine, call: Resolved, attempt: Attempt): Promise<vo
   const deadline = createDeadline(undefined, PATIENCE_MS)
   let isAnswered = false
   try {
-    const { answer } = await attempt(engine, { ...discoveryOf(call), signal: deadline.signal })
+    const { answer } = await attempt(engine, { ...ownCall(call, QUESTION), signal: deadline.signal })
     if (answer.status === 200 && saysSeal(answer)) known.demandsSeal = true
     isAnswered = answer.status === 200 || answer.status === 404
   } catch (cause) {
@@ -44,21 +44,6 @@ async function ask(engine: Engine, call: Resolved, attempt: Attempt): Promise<vo
   } finally {
     deadline.clear()
     known.discoverAfterMs = isAnswered ? knowsForMs() : platform.monotonicMs() + RETRY_MS
-  }
-}
-
-function discoveryOf(call: Resolved): Resolved {
-  const target = parseTarget(call.basePath + DISCOVERY_PATH)
-  return {
-    ...call,
-    url: new URL(target.target, call.url),
-    target,
-    method: 'GET',
-    fields: new Fields([]),
-    body: undefined,
-    redirect: 'manual',
-    options: { mode: 'enforce' },
-    isOwn: true,
   }
 }
 

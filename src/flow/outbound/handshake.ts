@@ -1,7 +1,5 @@
 import { platform } from '#platform'
-import { parseTarget } from '../../core/canonical.ts'
 import type { MaybePromise } from '../../core/maybe-promise.ts'
-import { Fields } from '../../core/message.ts'
 import { createHalf } from '../../session/agreement.ts'
 import { deriveSessionKeys } from '../../session/derive.ts'
 import { encodeOffer, readGrant, type SessionGrant } from '../../session/handshake.ts'
@@ -10,15 +8,15 @@ import type { VerifiedToken } from '../../token/verify-wit.ts'
 import { SESSION_PATH } from '../discovery-path.ts'
 import type { Engine } from '../engine.ts'
 import type { HttpAnswer } from '../http-answer.ts'
-import type { ClientSession, Line } from '../line.ts'
+import { type ClientSession, giveUp, type Line } from '../line.ts'
 import { createDeadline } from './deadline.ts'
 import { knowsForMs } from './discover.ts'
+import { type OwnRequest, ownCall } from './own-call.ts'
 import type { Resolved, Verified } from './stages.ts'
 
+const OFFER: OwnRequest = { path: SESSION_PATH, method: 'POST', fields: ['content-type', 'application/json'] }
 const CURVE = 'P-256'
 const PATIENCE_MS = 5_000
-/** After any failure calls are proven by signatures for so long. */
-const PENALTY_MS = 300_000
 /** The next session is opened after this share of the life of the one before. */
 const RENEW_AT = 0.8
 
@@ -39,30 +37,15 @@ export async function handshake(
 ): Promise<void> {
   // One caller's abort is not another's, and a handshake nobody answers does not keep them all waiting.
   const deadline = createDeadline(undefined, PATIENCE_MS)
-  const penalty = () => platform.monotonicMs() + PENALTY_MS
   try {
-    const session = await openSession(engine, { ...handshakeCall(call), signal: deadline.signal }, exchange)
+    const session = await openSession(engine, { ...ownCall(call, OFFER), signal: deadline.signal }, exchange)
     // Condition: a handshake without a session at its end means signatures for five minutes.
-    if (session === undefined) line.retryAfterMs = penalty()
+    if (session === undefined) giveUp(line, platform.monotonicMs())
     else line.session = session
   } catch {
-    line.retryAfterMs = penalty()
+    giveUp(line, platform.monotonicMs())
   } finally {
     deadline.clear()
-  }
-}
-
-function handshakeCall(call: Resolved): Resolved {
-  const target = parseTarget(call.basePath + SESSION_PATH)
-  return {
-    ...call,
-    url: new URL(target.target, call.url),
-    target,
-    method: 'POST',
-    fields: new Fields(['content-type', 'application/json']),
-    redirect: 'manual',
-    options: { mode: 'enforce' },
-    isOwn: true,
   }
 }
 
