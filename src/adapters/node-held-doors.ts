@@ -1,66 +1,103 @@
 import { ServerResponse } from 'node:http'
 
-/** What a handler may pass to `write` and `end`, sorted out by who holds the answer. */
-export type Written = [chunk: unknown, encoding: unknown, callback: unknown]
+/** The methods of an answer that lead to the wire. */
+export type Doors = Pick<ServerResponse, 'writeHead' | 'write' | 'end' | 'flushHeaders'>
+
+/** What a handler passes to one of them, sorted out by who holds the answer. */
+export type Written = readonly unknown[]
 
 /** Who holds an answer back: Node's methods lead here instead of to the wire. */
 export interface Held {
-  writeHead(status: unknown, reason: unknown, headers: unknown): unknown
+  writeHead(given: Written): unknown
   flushHeaders(): unknown
-  write(...given: Written): unknown
-  end(...given: Written): unknown
+  write(given: Written): unknown
+  end(given: Written): unknown
 }
 
-const holders = new WeakMap<object, Held>()
-const prototypes = new WeakMap<object, object>()
-const NAMES = ['writeHead', 'writeHeader', 'flushHeaders', 'write', 'end']
+const native = ServerResponse.prototype
 
 /**
- * Puts a holder in place of the methods of an answer that lead to the wire: the same functions for every answer. On a
- * response whose prototype a framework has changed, each property that is added costs microseconds: there they go into
- * a prototype of their own, unless somebody has wrapped a method before, which has to stay nearer to the wire.
+ * Makes the methods that stand in the doors, and the name under which an answer carries who holds it: an entry in a
+ * `WeakMap` costs the garbage collector more (see call-of). Where nobody holds an answer they lead on to Node's own.
  */
-export function hold(res: ServerResponse, holder: Held): void {
-  holders.set(res, holder)
-  const prototype: object = Object.getPrototypeOf(res)
-  const isWrapped = NAMES.some((name) => Object.hasOwn(res, name))
-  if (prototype === ServerResponse.prototype || isWrapped) setDoors(res)
-  else Object.setPrototypeOf(res, heldPrototype(prototype))
+function createDoors() {
+  const HELD = Symbol('countersign.held')
+  type Carrier = { [HELD]?: Held }
+  return {
+    give(res: object, holder: Held): void {
+      const carrier = res as Carrier
+      carrier[HELD] = holder
+    },
+    writeHead(this: Carrier, ...given: Written): unknown {
+      const held = this[HELD]
+      return held === undefined ? Reflect.apply(native.writeHead, this, given) : held.writeHead(given)
+    },
+    flushHeaders(this: Carrier): unknown {
+      const held = this[HELD]
+      return held === undefined ? Reflect.apply(native.flushHeaders, this, []) : held.flushHeaders()
+    },
+    write(this: Carrier, ...given: Written): unknown {
+      const held = this[HELD]
+      return held === undefined ? Reflect.apply(native.write, this, given) : held.write(given)
+    },
+    end(this: Carrier, ...given: Written): unknown {
+      const held = this[HELD]
+      return held === undefined ? Reflect.apply(native.end, this, given) : held.end(given)
+    },
+  }
 }
 
-function heldPrototype(prototype: object): object {
-  const known = prototypes.get(prototype)
-  if (known !== undefined) return known
-  const made = Object.create(prototype)
-  setDoors(made)
-  prototypes.set(prototype, made)
-  return made
+/** Those of a single answer, and those of all answers of a framework: one kind may stand behind the other. */
+const ownDoors = createDoors()
+const sharedDoors = createDoors()
+
+/**
+ * Puts a holder in place of the methods of an answer that lead to the wire, and gives those that were there: whoever
+ * wrapped them earlier is nearer to the wire.
+ */
+export function hold(res: ServerResponse, holder: Held): Doors {
+  const { writeHead, flushHeaders, write, end } = res
+  const root = rootOf(res)
+  const isShared = hasDoors(root)
+  // Where somebody has wrapped a method, for this answer or for all, the doors of this one stand in front of that.
+  if (root === undefined || !(isShared ? isPlain(res, sharedDoors) : isPlain(res, native))) {
+    ownDoors.give(res, holder)
+    setDoors(res, ownDoors)
+    return { writeHead, flushHeaders, write, end }
+  }
+  if (!isShared) setDoors(root, sharedDoors)
+  sharedDoors.give(res, holder)
+  return native
+}
+
+function hasDoors(root: object | undefined): boolean {
+  return root !== undefined && 'end' in root && root.end === sharedDoors.end
+}
+
+function isPlain(res: ServerResponse, by: Readonly<Record<keyof Doors, unknown>>): boolean {
+  const isHead = res.writeHead === by.writeHead && res.flushHeaders === by.flushHeaders
+  return isHead && res.write === by.write && res.end === by.end
+}
+
+/**
+ * What all answers of a framework inherit from, if they do. Express gives each answer another prototype, an inner app its
+ * own, and after that every property that is added costs microseconds: so the doors stand there, once, where no inner app
+ * takes them away.
+ */
+function rootOf(res: ServerResponse): object | undefined {
+  let root: object | undefined
+  for (let at: object = Object.getPrototypeOf(res); at !== native; at = Object.getPrototypeOf(at)) root = at
+  return root
 }
 
 // One by one: the signatures of Node are overloaded, and what is assigned as a whole makes the object slow.
-function setDoors(target: object): void {
-  const doors = target as Record<string, unknown>
-  doors.writeHead = writeHead
-  doors.writeHeader = writeHead
-  doors.flushHeaders = flushHeaders
-  doors.write = write
-  doors.end = end
-}
-
-function writeHead(this: object, status?: unknown, reason?: unknown, headers?: unknown): unknown {
-  return holders.get(this)?.writeHead(status, reason, headers)
-}
-
-function flushHeaders(this: object): unknown {
-  return holders.get(this)?.flushHeaders()
-}
-
-function write(this: object, chunk?: unknown, encoding?: unknown, callback?: unknown): unknown {
-  return holders.get(this)?.write(chunk, encoding, callback)
-}
-
-function end(this: object, chunk?: unknown, encoding?: unknown, callback?: unknown): unknown {
-  return holders.get(this)?.end(chunk, encoding, callback)
+function setDoors(target: object, doors: ReturnType<typeof createDoors>): void {
+  const slots = target as Record<string, unknown>
+  slots.writeHead = doors.writeHead
+  slots.writeHeader = doors.writeHead
+  slots.flushHeaders = doors.flushHeaders
+  slots.write = doors.write
+  slots.end = doors.end
 }
 
 /** The same, sorted out. */
@@ -82,10 +119,4 @@ export function argumentsOf(given: Written): WriteArguments {
 
 function isCallback(value: unknown): value is () => void {
   return typeof value === 'function'
-}
-
-/** Node counts arguments: what was not given must not look as if it was. */
-export function withoutTail(given: unknown[]): unknown[] {
-  while (given.length > 0 && given[given.length - 1] === undefined) given.pop()
-  return given
 }

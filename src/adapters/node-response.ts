@@ -5,8 +5,8 @@ import { CountersignError } from '../core/errors.ts'
 import type { MaybePromise } from '../core/maybe-promise.ts'
 import { Fields } from '../core/message.ts'
 import type { HttpAnswer } from '../flow/http-answer.ts'
-import { argumentsOf, type Held, hold, type WriteArguments, type Written, withoutTail } from './node-held-doors.ts'
-import { type Doors, deliver, FRAMING, isBodiless } from './node-send.ts'
+import { argumentsOf, type Doors, type Held, hold, type WriteArguments, type Written } from './node-held-doors.ts'
+import { deliver, FRAMING, isBodiless } from './node-send.ts'
 import { onSocketClose } from './node-socket-close.ts'
 import { watchSources } from './node-sources.ts'
 
@@ -37,7 +37,7 @@ const FAILED: HttpAnswer = Object.freeze({ status: 500, fields: new Fields(['Con
 
 /** Holds back all that the handler writes until it is whole, and sends what `finish` makes of it. */
 export function captureAnswer(res: ServerResponse, options: CaptureOptions): void {
-  new HeldAnswer(res, options).install()
+  new HeldAnswer(res, options)
 }
 
 class HeldAnswer implements Held {
@@ -45,7 +45,7 @@ class HeldAnswer implements Held {
   readonly #options: CaptureOptions
   /** As they were before: who wrapped them earlier is nearer to the wire. */
   readonly #doors: Doors
-  #unwatch = () => {}
+  readonly #unwatch: () => void
   /** `ended` by the handler; `cut` by us, and the handler may go on; `closed`: nothing will be sent. */
   #phase: 'open' | 'ended' | 'cut' | 'closed' = 'open'
   /** While we write ourselves, and when the handler has ended: then Node's own methods say what is wrong. */
@@ -57,36 +57,30 @@ class HeldAnswer implements Held {
     // Node's own fields, which its types leave out.
     this.#res = res as ServerResponse & Internals
     this.#options = options
-    this.#doors = { writeHead: res.writeHead, write: res.write, end: res.end, flushHeaders: res.flushHeaders }
-  }
-
-  install(): void {
-    hold(this.#res, this)
-    this.#unwatch = onSocketClose(this.#res.req.socket, () => this.#gone())
-    const stopSources = watchSources(this.#res)
+    this.#doors = hold(res, this)
+    this.#unwatch = onSocketClose(res.req.socket, () => this.#gone())
+    const stopSources = watchSources(res)
     // Now that other bytes have left, after Node has taken note and before anybody who came later takes it for an end.
-    this.#res.once('finish', () => {
+    res.once('finish', () => {
       if (this.#phase === 'cut') stopSources(new CountersignError('answer-unsignable', { detail: { step: 'cut-off' } }))
     })
   }
 
-  writeHead(status: unknown, reason: unknown, headers: unknown): unknown {
-    if (!this.#through) return this.#writeHead(status, reason, headers)
-    return Reflect.apply(this.#doors.writeHead, this.#res, withoutTail([status, reason, headers]))
+  writeHead(given: Written): unknown {
+    if (this.#through) return Reflect.apply(this.#doors.writeHead, this.#res, given)
+    return this.#writeHead(given[0], given[1], given[2])
   }
 
   flushHeaders(): unknown {
     return this.#through ? this.#doors.flushHeaders.call(this.#res) : this.#begin()
   }
 
-  write(...given: Written): unknown {
-    if (!this.#through) return this.#write(argumentsOf(given))
-    return Reflect.apply(this.#doors.write, this.#res, withoutTail(given))
+  write(given: Written): unknown {
+    return this.#through ? Reflect.apply(this.#doors.write, this.#res, given) : this.#write(argumentsOf(given))
   }
 
-  end(...given: Written): unknown {
-    if (!this.#through) return this.#end(argumentsOf(given))
-    return Reflect.apply(this.#doors.end, this.#res, withoutTail(given))
+  end(given: Written): unknown {
+    return this.#through ? Reflect.apply(this.#doors.end, this.#res, given) : this.#end(argumentsOf(given))
   }
 
   /** As Node's, but that the head stays here: from now on it counts as sent. */

@@ -2,10 +2,8 @@ import { type IncomingMessage, type OutgoingHttpHeader, ServerResponse } from 'n
 import type { Fields } from '../core/message.ts'
 import type { HttpAnswer } from '../flow/http-answer.ts'
 import { discardUnread } from './node-body.ts'
+import type { Doors } from './node-held-doors.ts'
 import { announcesBody } from './node-request.ts'
-
-/** The methods of an answer that lead to the wire. */
-export type Doors = Pick<ServerResponse, 'writeHead' | 'write' | 'end' | 'flushHeaders'>
 
 /** What tells where a message ends: written anew for the bytes that leave. */
 export const FRAMING: ReadonlySet<string> = new Set(['content-length', 'transfer-encoding', 'trailer'])

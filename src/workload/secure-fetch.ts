@@ -15,25 +15,33 @@ export interface AnswerFacts {
   readonly sealed: boolean
 }
 
-const facts = new WeakMap<Response, AnswerFacts>()
-
 /** Makes a fetch to one destination, with its defaults. */
 export function secureFetch(engine: Engine, destination: Destination, defaults: CallOptions): SecureFetch {
-  return async (input, init) => toResponse(await call(engine, destination, { input, init, defaults }))
+  return async (input, init) => new SecuredResponse(await call(engine, destination, { input, init, defaults }))
 }
 
 const NULL_BODY = new Set([204, 205, 304])
 
-function toResponse(result: CallResult): Response {
-  const { answer } = result
-  const headers = entriesOf(answer.fields)
-  const response = new Response(NULL_BODY.has(answer.status) ? null : (answer.body ?? null), {
-    status: answer.status,
-    headers,
-  })
-  Object.defineProperty(response, 'url', { value: result.url })
-  facts.set(response, Object.freeze({ callId: result.callId, peer: result.peer, sealed: result.sealed }))
-  return response
+/** What fetch would give, and beside it what was proven of it: a `WeakMap` of both costs more than the answer itself. */
+class SecuredResponse extends Response {
+  readonly #url: string
+  readonly #facts: AnswerFacts
+
+  constructor({ answer, url, callId, peer, sealed }: CallResult) {
+    const { status, fields, body } = answer
+    super(NULL_BODY.has(status) ? null : (body ?? null), { status, headers: entriesOf(fields) })
+    this.#url = url
+    this.#facts = Object.freeze({ callId, peer, sealed })
+  }
+
+  /** One that is made has none, and this one came from somewhere. */
+  override get url(): string {
+    return this.#url
+  }
+
+  static factsOf(response: object): AnswerFacts | undefined {
+    return #facts in response ? response.#facts : undefined
+  }
 }
 
 /**
@@ -46,7 +54,7 @@ function toResponse(result: CallResult): Response {
  * console.log(answerOf(answer).peer.id)
  */
 export function answerOf(response: Response): AnswerFacts {
-  const found = facts.get(response)
+  const found = SecuredResponse.factsOf(response)
   // Condition: the facts of a response that no secured fetch gave are refused.
   if (found === undefined) {
     throw new CountersignError('option-invalid', {
