@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { orElse } from '../core/maybe-promise.ts'
 import type { GuardOptions } from '../flow/inbound/guard-options.ts'
 import { checkGuardOptions, guardSettings } from '../flow/inbound/guard-settings.ts'
 import { engineOf, type Workload } from '../flow/workload.ts'
@@ -25,8 +26,7 @@ export type ExpressMiddleware = (
 export function guard(workload: Workload, options: GuardOptions): ExpressMiddleware {
   const settings = guardSettings(engineOf(workload), checkGuardOptions(options))
   return (req, res, next) => {
-    guardNode(settings, { req, res, target: req.originalUrl ?? req.url ?? '', mountPath: req.baseUrl ?? '' }, () =>
-      next(),
-    ).catch(next)
+    const exchange = { req, res, target: req.originalUrl ?? req.url ?? '', mountPath: req.baseUrl ?? '' }
+    void orElse(() => guardNode(settings, exchange, () => next()), next)
   }
 }

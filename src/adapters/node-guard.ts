@@ -1,9 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { advance } from '../core/advance.ts'
 import { CountersignError } from '../core/errors.ts'
+import { andThen, type MaybePromise, orElse } from '../core/maybe-promise.ts'
 import { admit, isAbort } from '../flow/admit.ts'
 import { answerHandled, answerSelf } from '../flow/answer.ts'
-import { runInCall } from '../flow/call-context.ts'
+import { type Call, runInCall } from '../flow/call-context.ts'
 import type { HttpAnswer } from '../flow/http-answer.ts'
 import type { Admitted, Answered } from '../flow/inbound/admission.ts'
 import type { GuardSettings } from '../flow/inbound/guard-settings.ts'
@@ -28,25 +29,32 @@ export interface NodeExchange {
 }
 
 /** Runs a guard over one exchange: the handler runs within its call, or the guard has answered. */
-export async function guardNode<T>(
+export function guardNode<T>(
   guard: GuardSettings,
   exchange: NodeExchange,
-  next: () => T,
-): Promise<T | undefined> {
-  const { req, res } = exchange
+  next: () => MaybePromise<T>,
+): MaybePromise<T | undefined> {
+  const { req } = exchange
   const known = boundCall(req)
-  if (known !== undefined) {
-    const refusal = await judgeAgain(guard, known, { method: req.method ?? '', target: exchange.target })
-    if (refusal === undefined) return next()
-    respond(res, problemOf(refusal.code, known.id))
-    return undefined
-  }
+  if (known !== undefined) return guardAgain(guard, exchange, { known, next })
   // Condition: a request whose body somebody read before the guard is refused by name.
   if (wasBodyRead(req)) {
     throw new CountersignError('body-read-before-guard', { detail: { fix: 'mount the guard before body parsers' } })
   }
-  const admitted = await admitNode(guard, exchange)
-  return admitted === undefined ? undefined : runInCall(admitted.call, next)
+  return andThen(admitNode(guard, exchange), (admitted) =>
+    admitted === undefined ? undefined : runInCall(admitted.call, next),
+  )
+}
+
+async function guardAgain<T>(
+  guard: GuardSettings,
+  { req, res, target }: NodeExchange,
+  { known, next }: { readonly known: Call; readonly next: () => MaybePromise<T> },
+): Promise<T | undefined> {
+  const refusal = await judgeAgain(guard, known, { method: req.method ?? '', target })
+  if (refusal === undefined) return next()
+  respond(res, problemOf(refusal.code, known.id))
+  return undefined
 }
 
 /** Answers through the framework's own response: behind a guard that is where it gets signed. */
@@ -56,21 +64,27 @@ export function respond(res: ServerResponse, answer: HttpAnswer): void {
   res.end(answer.body)
 }
 
-async function admitNode(guard: GuardSettings, exchange: NodeExchange): Promise<Admitted | undefined> {
-  const { req, res } = exchange
-  try {
-    const admission = await admit(guard, arrivalOf(exchange))
-    if (admission.kind === 'answered') {
-      sendNow(res, await answerSelf(guard, admission), patienceFor(guard, admission))
+function admitNode(guard: GuardSettings, exchange: NodeExchange): MaybePromise<Admitted | undefined> {
+  return orElse(
+    () =>
+      andThen(admit(guard, arrivalOf(exchange)), (admission) => {
+        if (admission.kind === 'answered') return answerNow(guard, exchange, admission)
+        handOver(guard, exchange, admission)
+        return admission
+      }),
+    (cause) => {
+      if (!isAbort(cause)) throw cause
+      exchange.req.destroy()
       return undefined
-    }
-    handOver(guard, exchange, admission)
-    return admission
-  } catch (cause) {
-    if (!isAbort(cause)) throw cause
-    req.destroy()
+    },
+  )
+}
+
+function answerNow(guard: GuardSettings, { res }: NodeExchange, answered: Answered): MaybePromise<undefined> {
+  return andThen(answerSelf(guard, answered), (answer) => {
+    sendNow(res, answer, patienceFor(guard, answered))
     return undefined
-  }
+  })
 }
 
 function setParsed(req: IncomingMessage & { body?: unknown; _body?: boolean }, value: unknown): void {

@@ -43,13 +43,24 @@ function targetAsArrived(req: IncomingMessage): string {
 
 /** Tells whether the header announces a body. One of length zero is none; a chunked one may turn out empty. */
 export function announcesBody(req: IncomingMessage): boolean {
-  if (req.headers['transfer-encoding'] !== undefined) return true
-  const length = req.headers['content-length']
+  if (lineOf(req, 'transfer-encoding') !== undefined) return true
+  const length = lineOf(req, 'content-length')
   return length !== undefined && Number(length) !== 0
+}
+
+/** The first line of a name: Node's own object of all lines is made for the first who asks, and ours takes its place. */
+export function lineOf({ rawHeaders }: IncomingMessage, name: string): string | undefined {
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const found = rawHeaders[i] as string
+    if (found.length === name.length && found.toLowerCase() === name) return rawHeaders[i + 1]
+  }
+  return undefined
 }
 
 /** Tells whether somebody took bytes of the body, or is set up to: what is left can no longer be verified. */
 export function wasBodyRead(req: IncomingMessage): boolean {
+  // Nobody has asked for anything yet: the rule, and each look at a request of Express costs something.
+  if (req.readableFlowing === null && !req.readableDidRead && req.readableEncoding === null) return false
   if (!announcesBody(req)) return false
   if (req.readableDidRead || req.readableEnded || req.readableFlowing === true) return true
   return req.readableEncoding !== null || req.listenerCount('data') > 0 || req.listenerCount('readable') > 0
@@ -57,11 +68,27 @@ export function wasBodyRead(req: IncomingMessage): boolean {
 
 /** Puts these fields in place of all that arrived, in every form Node shows them, and takes the trailers away. */
 export function replaceFields(req: IncomingMessage, fields: Fields): void {
-  if (req.headers['transfer-encoding'] !== undefined) hideTrailers(req)
+  if (lineOf(req, 'transfer-encoding') !== undefined) hideTrailers(req)
   req.rawHeaders = [...fields.raw]
   req.headers = joined(fields, { joinDuplicates: 'joinDuplicateHeaders' in req && req.joinDuplicateHeaders === true })
-  // Not left to Node's getter: it counts the fields that arrived, and fails on a list that has become shorter.
-  req.headersDistinct = distinct(fields)
+  Object.defineProperty(req, 'headersDistinct', DISTINCT)
+}
+
+/** Made when it is asked for, and not by Node: that counts the fields that arrived, and fails on a list that is shorter. */
+const DISTINCT = {
+  configurable: true,
+  get(this: IncomingMessage): IncomingMessage['headersDistinct'] {
+    const value = distinct(new Fields(this.rawHeaders))
+    keepDistinct(this, value)
+    return value
+  },
+  set(this: IncomingMessage, value: IncomingMessage['headersDistinct']): void {
+    keepDistinct(this, value)
+  },
+}
+
+function keepDistinct(req: IncomingMessage, value: IncomingMessage['headersDistinct']): void {
+  Object.defineProperty(req, 'headersDistinct', { configurable: true, writable: true, value })
 }
 
 function joined(fields: Fields, options: { readonly joinDuplicates: boolean }): IncomingMessage['headers'] {
@@ -76,7 +103,7 @@ function joined(fields: Fields, options: { readonly joinDuplicates: boolean }): 
 
 function distinct(fields: Fields): IncomingMessage['headersDistinct'] {
   const headers: IncomingMessage['headersDistinct'] = Object.create(null)
-  for (const name of fields.names()) headers[name] = fields.all(name).slice()
+  for (const name of fields.names()) headers[name] = [...fields.all(name)]
   return headers
 }
 

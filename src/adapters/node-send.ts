@@ -3,7 +3,7 @@ import type { Fields } from '../core/message.ts'
 import type { HttpAnswer } from '../flow/http-answer.ts'
 import { discardUnread } from './node-body.ts'
 import type { Doors } from './node-held-doors.ts'
-import { announcesBody } from './node-request.ts'
+import { announcesBody, lineOf } from './node-request.ts'
 
 /** What tells where a message ends: written anew for the bytes that leave. */
 export const FRAMING: ReadonlySet<string> = new Set(['content-length', 'transfer-encoding', 'trailer'])
@@ -35,7 +35,7 @@ function setHead(res: ServerResponse, answer: HttpAnswer): void {
   for (const name of res.getHeaderNames())
     if (FRAMING.has(name) || !answer.fields.has(name)) native.removeHeader.call(res, name)
   // To remove a Date field switches Node's own off as well.
-  res.sendDate = sendDate
+  if (res.sendDate !== sendDate) res.sendDate = sendDate
   setFields(res, answer.fields)
   const length = lengthOf(res, answer)
   // Last: Node re-encodes a Content-Disposition that follows it.
@@ -48,14 +48,17 @@ function setHead(res: ServerResponse, answer: HttpAnswer): void {
 /** The values of each field under its first spelling: Node keeps the repetitions of a field together. */
 function setFields(res: ServerResponse, fields: Fields): void {
   const { raw } = fields
-  const seen = new Set<string>()
+  const isEachOnce = 2 * fields.names().length === raw.length
+  let repeated: Set<string> | undefined
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = raw[i] as string
+    // Most of it is there already: to set it again costs more than to look.
+    if (isEachOnce && res.getHeader(name) === raw[i + 1]) continue
     const lower = name.toLowerCase()
-    if (FRAMING.has(lower) || seen.has(lower)) continue
-    seen.add(lower)
+    if (FRAMING.has(lower) || repeated?.has(lower) === true) continue
     const values = fields.all(lower)
-    native.setHeader.call(res, name, values.length === 1 ? (values[0] as string) : values)
+    if (values.length > 1) repeated = (repeated ?? new Set()).add(lower)
+    native.setHeader.call(res, name, values.length > 1 ? values : (values[0] as string))
   }
 }
 
@@ -106,7 +109,7 @@ export function sendNow(res: ServerResponse, answer: HttpAnswer, patience = SHOR
 
 function hasLongRest(req: IncomingMessage): boolean {
   if (req.complete || req.destroyed || !announcesBody(req)) return false
-  return !(Number(req.headers['content-length']) <= SHORT_REST_BYTES)
+  return !(Number(lineOf(req, 'content-length')) <= SHORT_REST_BYTES)
 }
 
 /** Closing with unread bytes in hand resets the connection, and the answer may be lost with it: so they are read. */

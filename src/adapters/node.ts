@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { orElse, settle } from '../core/maybe-promise.ts'
 import { randomUuid } from '../core/random.ts'
 import type { GuardOptions } from '../flow/inbound/guard-options.ts'
 import { checkGuardOptions, guardSettings } from '../flow/inbound/guard-settings.ts'
@@ -25,8 +26,10 @@ export function guard(
 ): (req: IncomingMessage, res: ServerResponse) => void {
   const settings = guardSettings(engineOf(workload), checkGuardOptions(options))
   return (req, res) => {
-    guardNode(settings, { req, res, target: req.url ?? '', mountPath: '' }, () => handler(req, res)).catch((error) =>
-      fail(res, error),
+    const exchange = { req, res, target: req.url ?? '', mountPath: '' }
+    void orElse(
+      () => guardNode(settings, exchange, () => settle(handler(req, res))),
+      (error) => fail(res, error),
     )
   }
 }

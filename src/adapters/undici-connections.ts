@@ -30,11 +30,11 @@ export class Connections {
   }
 
   /** Sends a request, and gives what the sink makes of the answer. */
-  async run<T>(request: Wanted, signal: AbortSignal | undefined, sinkFor: (told: Told<T>) => AnswerSink): Promise<T> {
-    // Condition: a transport that was closed sends nothing.
-    if (this.#closed !== undefined) throw new Error('The transport was closed.')
-    signal?.throwIfAborted()
+  run<T>(request: Wanted, signal: AbortSignal | undefined, sinkFor: (told: Told<T>) => AnswerSink): Promise<T> {
     return new Promise((resolve, reject) => {
+      // Condition: a transport that was closed sends nothing.
+      if (this.#closed !== undefined) throw new Error('The transport was closed.')
+      signal?.throwIfAborted()
       const sink = sinkFor({ resolve, reject, stop: () => exchange.stop() })
       const exchange = new Exchange(sink, { signal, onOver: () => this.#leave() })
       this.#running++

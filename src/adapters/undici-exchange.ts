@@ -100,7 +100,7 @@ function rawFields(header: RawHeader): string[] {
 }
 
 function text(value: RawValue): string {
-  return typeof value === 'string'
-    ? value
-    : Buffer.from(value.buffer, value.byteOffset, value.length).toString('latin1')
+  if (typeof value === 'string') return value
+  const bytes = Buffer.isBuffer(value) ? value : Buffer.from(value.buffer, value.byteOffset, value.length)
+  return bytes.toString('latin1')
 }

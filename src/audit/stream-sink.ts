@@ -22,7 +22,7 @@ export function streamSink(stream: TextStream | WritableStream<Uint8Array>): Aud
 }
 
 /** What comes so soon after a write goes together into the next: a write costs more than the making of its events. */
-const GATHER_MS = 5
+const GATHER_MS = 20
 
 function ndjson(events: readonly AuditEvent[]): string {
   let text = ''

@@ -45,6 +45,16 @@ export function equalText(a: string, b: string): boolean {
 
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
 
+/** Sixteen bytes as a UUID is written (RFC 9562 §4). */
+export function uuid(bytes: Uint8Array): string {
+  let text = ''
+  for (let i = 0; i < 16; i++) {
+    if (i === 4 || i === 6 || i === 8 || i === 10) text += '-'
+    text += HEX[bytes[i] as number]
+  }
+  return text
+}
+
 /** Lower-case hexadecimal. */
 export function hex(bytes: Uint8Array): string {
   let text = ''

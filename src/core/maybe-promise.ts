@@ -4,20 +4,48 @@ export type MaybePromise<T> = T | Promise<T>
 /** A function in steps: it yields what has to be waited for, and goes on with the result. */
 export type Steps<T> = Generator<PromiseLike<unknown>, T, unknown>
 
+/**
+ * Goes on with a value: at once where it is there, so that a call whose proofs are checked at once makes no promise. Each
+ * `await` makes several, and where async context is followed, every one of them is looked at.
+ */
+export function andThen<T, Result>(
+  value: MaybePromise<T>,
+  next: (value: T) => MaybePromise<Result>,
+): MaybePromise<Result> {
+  return value instanceof Promise ? value.then(next) : next(value)
+}
+
+/** What `try … catch` says, for failures that come at once and for those that come later. */
+export function orElse<T, Other>(
+  body: () => MaybePromise<T>,
+  failed: (cause: unknown) => MaybePromise<Other>,
+): MaybePromise<T | Other> {
+  try {
+    const value = body()
+    return value instanceof Promise ? value.catch(failed) : value
+  } catch (cause) {
+    return failed(cause)
+  }
+}
+
+/** What somebody else's code gives: any thenable becomes a promise of the runtime. */
+export function settle<T>(value: T | PromiseLike<T>): MaybePromise<T> {
+  return isPromiseLike(value) && !(value instanceof Promise) ? Promise.resolve(value) : value
+}
+
 /** Waits for a value where it has to be waited for: what `await` says, without a promise where there is none. */
 export function* wait<T>(value: MaybePromise<T>): Steps<T> {
   // What is yielded comes back settled: the runner awaits it.
   return isPromiseLike(value) ? ((yield value) as T) : value
 }
 
-function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
+function isPromiseLike<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
   return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }
 
 /**
- * Makes an ordinary function of one in steps. It gives its result at once where nothing had to be waited for, else a
- * promise; a failure is a rejection either way. A promise costs little, but each `await` makes several, and where async
- * context is followed, every one of them is looked at.
+ * Makes an ordinary function of one in steps, for work in loops: it gives its result at once where nothing had to be
+ * waited for, else a promise; a failure is a rejection either way.
  */
 export function steps<Args extends readonly unknown[], T>(
   body: (...args: Args) => Steps<T>,

@@ -1,10 +1,15 @@
 const NONE: readonly string[] = Object.freeze([])
 
+/** Up to so many lines a look at each costs less than a map of them, and makes nothing that has to be collected. */
+const FEW = 32
+
 /** Header fields as they arrived: order and repetition kept, names compared in lower case. */
 export class Fields {
   readonly #raw: readonly string[]
-  /** A field that came once, as nearly all do, is a text and no list of one. */
-  #index: Map<string, string | string[]> | undefined
+  /** The name of each line in lower case. */
+  #lines: readonly string[] | undefined
+  /** Where the lines of a name are, for long headers alone: their cost must not grow with the square of their length. */
+  #index: Map<string, number[]> | undefined
 
   /** Takes a flat list: name, value, name, value … */
   constructor(raw: readonly string[]) {
@@ -22,48 +27,45 @@ export class Fields {
     return this.#raw
   }
 
-  get #byName(): Map<string, string | string[]> {
-    if (this.#index !== undefined) return this.#index
-    const index = new Map<string, string | string[]>()
-    for (let i = 0; i + 1 < this.#raw.length; i += 2) {
-      const name = (this.#raw[i] as string).toLowerCase()
-      const value = trimOws(this.#raw[i + 1] as string)
-      const values = index.get(name)
-      if (values === undefined) index.set(name, value)
-      else if (typeof values === 'string') index.set(name, [values, value])
-      else values.push(value)
-    }
-    this.#index = index
-    return index
-  }
-
   /** All instances of a field, each trimmed. */
   all(name: string): readonly string[] {
-    const values = this.#byName.get(name)
-    return values === undefined ? NONE : typeof values === 'string' ? [values] : values
+    const names = this.#names()
+    if (names.length > FEW)
+      return (
+        this.#indexed()
+          .get(name)
+          ?.map((line) => this.#valueAt(line)) ?? NONE
+      )
+    let found: string[] | undefined
+    for (let line = names.indexOf(name); line !== -1; line = names.indexOf(name, line + 1)) {
+      found ??= []
+      found.push(this.#valueAt(line))
+    }
+    return found ?? NONE
   }
 
   /** The combined value of a field (RFC 9110 §5.3): its instances joined by ", ". */
   get(name: string): string | undefined {
-    const values = this.#byName.get(name)
-    return values === undefined || typeof values === 'string' ? values : values.join(', ')
+    const first = this.#next(name, 0)
+    if (first === -1) return undefined
+    return this.#next(name, first + 1) === -1 ? this.#valueAt(first) : this.all(name).join(', ')
   }
 
   has(name: string): boolean {
-    return this.#byName.has(name)
+    return this.#next(name, 0) !== -1
   }
 
   /** Names in lower case, each once, in the order of their first appearance. */
-  names(): Iterable<string> {
-    return this.#byName.keys()
+  names(): readonly string[] {
+    return this.#names().filter((name, line) => this.#next(name, 0) === line)
   }
 
   /** The same fields without those the predicate refuses. */
   filter(keep: (name: string) => boolean): Fields {
+    const names = this.#names()
     const raw: string[] = []
-    for (let i = 0; i + 1 < this.#raw.length; i += 2) {
-      const name = this.#raw[i] as string
-      if (keep(name.toLowerCase())) raw.push(name, this.#raw[i + 1] as string)
+    for (let line = 0; line < names.length; line++) {
+      if (keep(names[line] as string)) raw.push(this.#raw[2 * line] as string, this.#raw[2 * line + 1] as string)
     }
     return new Fields(raw)
   }
@@ -73,13 +75,55 @@ export class Fields {
     return this.has(name) ? this.filter((other) => other !== name) : this
   }
 
+  /** The same fields and these (name, value, …), which it does not have yet. */
+  and(more: readonly string[]): Fields {
+    return new Fields(this.#raw.concat(more))
+  }
+
   /** The same fields, with these put in place of any of the same name (given in lower case). */
   with(more: Readonly<Record<string, string>>): Fields {
-    const kept = this.filter((name) => !Object.hasOwn(more, name))
-    const raw = [...kept.raw]
-    for (const name of Object.keys(more)) raw.push(name, more[name] as string)
-    return new Fields(raw)
+    const added: string[] = []
+    for (const name of Object.keys(more)) added.push(name, more[name] as string)
+    return this.filter((name) => !Object.hasOwn(more, name)).and(added)
   }
+
+  #names(): readonly string[] {
+    if (this.#lines !== undefined) return this.#lines
+    const names: string[] = []
+    for (let i = 0; i + 1 < this.#raw.length; i += 2) names.push((this.#raw[i] as string).toLowerCase())
+    this.#lines = names
+    return names
+  }
+
+  /** The first line of this name from a line on, or -1. */
+  #next(name: string, from: number): number {
+    const names = this.#names()
+    if (names.length <= FEW) return names.indexOf(name, from)
+    return (
+      this.#indexed()
+        .get(name)
+        ?.find((line) => line >= from) ?? -1
+    )
+  }
+
+  #indexed(): ReadonlyMap<string, readonly number[]> {
+    this.#index ??= linesByName(this.#names())
+    return this.#index
+  }
+
+  #valueAt(line: number): string {
+    return trimOws(this.#raw[2 * line + 1] as string)
+  }
+}
+
+function linesByName(names: readonly string[]): Map<string, number[]> {
+  const index = new Map<string, number[]>()
+  names.forEach((name, line) => {
+    const lines = index.get(name)
+    if (lines === undefined) index.set(name, [line])
+    else lines.push(line)
+  })
+  return index
 }
 
 /** Cuts spaces and tabs off both ends, and nothing else that JavaScript calls white space. */

@@ -1,7 +1,7 @@
 import { platform } from '#platform'
 import { advance } from '../core/advance.ts'
 import { CountersignError, isCountersignError } from '../core/errors.ts'
-import { type MaybePromise, type Steps, steps, wait } from '../core/maybe-promise.ts'
+import { andThen, type MaybePromise, orElse } from '../core/maybe-promise.ts'
 import { randomUuid } from '../core/random.ts'
 import { anonymous } from '../identity/peer.ts'
 import type { Call } from './call-context.ts'
@@ -14,52 +14,62 @@ import { open } from './inbound/open.ts'
 import { ownRoute } from './inbound/own-routes.ts'
 import { parse } from './inbound/parse.ts'
 import { read } from './inbound/read.ts'
-import type { Arrival, Authenticated, Authorized, Claimed, Opened, Parsed, Reached, Read } from './inbound/stages.ts'
+import type { Arrival, Authorized, Claimed, Opened, Parsed, Reached, Read } from './inbound/stages.ts'
 import { problemOf } from './problem.ts'
 import { recordCallee } from './trail.ts'
+
+/** How far a call has come, for whoever has to tell of its end. */
+interface Progress {
+  readonly startedAt: number
+  /** Known as soon as a proof names the call. */
+  callId?: string
+  stage: Reached | undefined
+}
 
 /**
  * Judges a request, step by step: size, syntax, token, signature, audience, claim, policy, body and digest, open. Each
  * step adds what it has proven; the first that fails ends it. The body of a stranger is never read.
  */
-export const admit = steps(function* (guard: GuardSettings, arrival: Arrival): Steps<Admission> {
-  const early = { callId: randomUuid() }
-  const startedAt = platform.monotonicMs()
-  let reached: Reached | undefined
-  try {
-    guard.engine.assertOpen()
-    const parsed = parse(guard, arrival, early)
-    reached = parsed
-    const claimed = yield* prove(guard, parsed, (stage) => {
-      reached = stage
-    })
-    const own = yield* wait(ownRoute(guard, claimed))
-    if (own !== undefined) return answered({ arrival, stage: claimed, own })
-    const authorized = yield* wait(authorize(guard, claimed))
-    reached = authorized
-    const body = yield* wait(bodyOf(guard, authorized))
-    reached = body
-    const stage = yield* wait(open(guard, body))
-    return { kind: 'admitted', stage, call: callOf(stage) }
-  } catch (cause) {
-    if (isAbort(cause)) {
-      const error = new CountersignError('transport-failed', { cause, detail: { step: 'body' } })
-      recordCallee(guard, {
-        stage: reached,
-        answer: undefined,
-        effect: 'deny',
-        error,
-        arrival,
-        callId: early.callId,
-        startedAt,
-      })
-      throw cause
-    }
-    const error = isCountersignError(cause) ? cause : new CountersignError('request-malformed', { cause })
-    const response = problemOf(error.code, early.callId)
-    return { kind: 'answered', arrival, stage: reached, callId: early.callId, startedAt, response, error }
+export function admit(guard: GuardSettings, arrival: Arrival): MaybePromise<Admission> {
+  const progress: Progress = { startedAt: platform.monotonicMs(), stage: undefined }
+  return orElse(
+    () => judge(guard, arrival, progress),
+    (cause) => refuse(guard, arrival, { progress, cause }),
+  )
+}
+
+function judge(guard: GuardSettings, arrival: Arrival, progress: Progress): MaybePromise<Admission> {
+  guard.engine.assertOpen()
+  const parsed = parse(guard, arrival, progress)
+  // It is this one value that grows from here on.
+  progress.stage = parsed
+  return andThen(prove(guard, parsed), (claimed) =>
+    andThen(ownRoute(guard, claimed), (own) =>
+      own === undefined ? serve(guard, claimed) : answered({ arrival, stage: claimed, own }),
+    ),
+  )
+}
+
+function serve(guard: GuardSettings, claimed: Claimed): MaybePromise<Admission> {
+  const body = andThen(authorize(guard, claimed), (authorized) => bodyOf(guard, authorized))
+  const opened = andThen(body, (read) => open(guard, read))
+  return andThen(opened, (stage) => ({ kind: 'admitted', stage, call: callOf(stage) }))
+}
+
+function refuse(
+  guard: GuardSettings,
+  arrival: Arrival,
+  { progress, cause }: { progress: Progress; cause: unknown },
+): Answered {
+  const { stage, startedAt, callId = randomUuid() } = progress
+  if (isAbort(cause)) {
+    const error = new CountersignError('transport-failed', { cause, detail: { step: 'body' } })
+    recordCallee(guard, { stage, answer: undefined, effect: 'deny', error, arrival, callId, startedAt })
+    throw cause
   }
-})
+  const error = isCountersignError(cause) ? cause : new CountersignError('request-malformed', { cause })
+  return { kind: 'answered', arrival, stage, callId, startedAt, response: problemOf(error.code, callId), error }
+}
 
 function answered(given: { arrival: Arrival; stage: Claimed; own: OwnAnswer }): Answered {
   const { arrival, stage, own } = given
@@ -68,23 +78,25 @@ function answered(given: { arrival: Arrival; stage: Claimed; own: OwnAnswer }): 
 }
 
 /** Authenticates and claims; where the guard only observes, what fails is written down and the caller stays anonymous. */
-function* prove(guard: GuardSettings, parsed: Parsed, mark: (stage: Reached) => void): Steps<Claimed> {
-  try {
-    const authenticated = yield* wait(authenticate(guard, parsed))
-    mark(authenticated)
+function prove(guard: GuardSettings, parsed: Parsed): MaybePromise<Claimed> {
+  return orElse(
+    () => authenticateAndClaim(guard, parsed),
+    (cause) => {
+      // Condition: while observing, too, a session that is not open here is refused: the caller makes its call again.
+      const isLenient = guard.mode === 'observe' && isCountersignError(cause) && cause.code !== 'session-unknown'
+      if (!isLenient) throw cause
+      const observed = parsed.observed ?? cause.code
+      const nobody = { peer: anonymous, token: undefined, session: undefined, judged: judgedNow(guard.engine) }
+      return advance(advance(parsed, nobody), { observed, once: true } as const)
+    },
+  )
+}
+
+function authenticateAndClaim(guard: GuardSettings, parsed: Parsed): MaybePromise<Claimed> {
+  return andThen(authenticate(guard, parsed), (authenticated) =>
     // Condition: a call whose answer could not be signed is refused before its proof is claimed.
-    yield* wait(guard.engine.credentials.current())
-    return yield* wait(claim(guard, authenticated))
-  } catch (cause) {
-    // Condition: while observing, too, a session that is not open here is refused: the caller makes its call again.
-    const isLenient = guard.mode === 'observe' && isCountersignError(cause) && cause.code !== 'session-unknown'
-    if (!isLenient) throw cause
-    const observed = parsed.observed ?? cause.code
-    const nobody = { peer: anonymous, token: undefined, session: undefined, judged: judgedNow(guard.engine), observed }
-    const unproven: Authenticated = advance(parsed, nobody)
-    mark(unproven)
-    return advance(unproven, { once: true } as const)
-  }
+    andThen(guard.engine.credentials.current(), () => claim(guard, authenticated)),
+  )
 }
 
 /** Reads the body; where the guard only observes, one that is not what was signed passes, and is nobody's. */

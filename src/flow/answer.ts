@@ -1,7 +1,7 @@
 import { nowSeconds } from '../core/clock.ts'
 import { CountersignError, isCountersignError } from '../core/errors.ts'
-import { type Steps, steps, wait } from '../core/maybe-promise.ts'
-import { Fields, type HttpRequest } from '../core/message.ts'
+import { andThen, type MaybePromise, orElse } from '../core/maybe-promise.ts'
+import { Fields, type HttpRequest, type HttpResponse } from '../core/message.ts'
 import { randomNonce } from '../core/random.ts'
 import { answerContext } from '../envelope/http-context.ts'
 import { type Recipient, recipient } from '../envelope/recipients.ts'
@@ -38,52 +38,60 @@ const OWN_FIELDS = new Set([
 export type HandlerAnswer = (HttpAnswer & { readonly refused?: CountersignError | undefined }) | 'too-large' | 'failed'
 
 /** Seals and signs what a handler answered, and writes the call down. What cannot be signed as a whole does not leave. */
-export const answerHandled = steps(function* (
-  guard: GuardSettings,
-  stage: Opened,
-  handled: HandlerAnswer,
-): Steps<HttpAnswer> {
-  try {
-    const whole = wholeOf(handled)
-    const sealed = yield* sealIfDue(guard, stage, whole)
-    const answer = yield* signIfAsked(guard, stage, sealed)
-    recordCallee(guard, { stage, answer, error: whole.refused, effect: whole.refused === undefined ? 'allow' : 'deny' })
-    return answer
-  } catch (cause) {
-    const error = answerFailure(cause)
-    const answer = yield* signOrBare(guard, stage, problemOf(error.code, stage.callId))
-    recordCallee(guard, { stage, answer, error, effect: 'allow' })
-    return answer
-  }
-})
+export function answerHandled(guard: GuardSettings, stage: Opened, handled: HandlerAnswer): MaybePromise<HttpAnswer> {
+  return orElse(
+    () => {
+      const whole = wholeOf(handled)
+      const signed = andThen(sealIfDue(guard, stage, whole), (sealed) => signIfAsked(guard, stage, sealed))
+      return andThen(signed, (answer) => {
+        const effect = whole.refused === undefined ? 'allow' : 'deny'
+        recordCallee(guard, { stage, answer, error: whole.refused, effect })
+        return answer
+      })
+    },
+    (cause) => {
+      const error = answerFailure(cause)
+      return andThen(signOrBare(guard, stage, problemOf(error.code, stage.callId)), (answer) => {
+        recordCallee(guard, { stage, answer, error, effect: 'allow' })
+        return answer
+      })
+    },
+  )
+}
 
 /** Signs what the guard answers itself: always as in proof 1, for strangers only within their ration. */
-export const answerSelf = steps(function* (guard: GuardSettings, answered: Answered): Steps<HttpAnswer> {
+export function answerSelf(guard: GuardSettings, answered: Answered): MaybePromise<HttpAnswer> {
   const { stage, error, arrival, callId, startedAt, response, opening } = answered
   const isProven = stage?.token !== undefined
-  const answer = isProven ? yield* signOrBare(guard, stage, response, opening) : yield* signUnproven(guard, answered)
-  const effect = error === undefined ? 'allow' : 'deny'
-  recordCallee(guard, { stage, answer, error, effect, arrival, callId, startedAt })
-  return answer
-})
+  const signed = isProven ? signOrBare(guard, stage, response, opening) : signUnproven(guard, answered)
+  return andThen(signed, (answer) => {
+    const effect = error === undefined ? 'allow' : 'deny'
+    recordCallee(guard, { stage, answer, error, effect, arrival, callId, startedAt })
+    return answer
+  })
+}
 
 /** A refusal is bound to a proof that does not hold, too, even where the head could not be read: it believes nothing. */
-function* signUnproven(guard: GuardSettings, { arrival, stage, response, error }: Answered): Steps<HttpAnswer> {
+function signUnproven(guard: GuardSettings, { arrival, stage, response, error }: Answered): MaybePromise<HttpAnswer> {
   const proof = stage?.proof ?? salvageProof(arrival.request.fields)
   const { unproven, sessions } = guard.engine
   const ration = error?.code === 'session-unknown' && sessions !== undefined ? sessions.refusals : unproven
   if (proof === undefined) return unsigned(response)
   const request = stage?.request ?? withPrefix(arrival.request, guard.strippedPrefix)
-  return yield* signForStranger(guard, { proof, request, given: response, address: arrival.address, ration })
+  return signForStranger(guard, { proof, request, given: response, address: arrival.address, ration })
 }
 
 /** Without anything to sign with there is still an answer: the bare refusal, which no caller of ours takes for one. */
-function* signOrBare(guard: GuardSettings, stage: Reached, problem: HttpAnswer, opening?: Opening): Steps<HttpAnswer> {
-  try {
-    return yield* signIfAsked(guard, stage, problem, opening)
-  } catch {
-    return unsigned(problem)
-  }
+function signOrBare(
+  guard: GuardSettings,
+  stage: Reached,
+  problem: HttpAnswer,
+  opening?: Opening,
+): MaybePromise<HttpAnswer> {
+  return orElse(
+    () => signIfAsked(guard, stage, problem, opening),
+    () => unsigned(problem),
+  )
 }
 
 function wholeOf(handled: HandlerAnswer): Exclude<HandlerAnswer, string> {
@@ -104,7 +112,7 @@ function unsignable(step: string): CountersignError {
   return new CountersignError('answer-unsignable', { detail: { step } })
 }
 
-function* sealIfDue(guard: GuardSettings, stage: Opened, given: HttpAnswer): Steps<HttpAnswer> {
+function sealIfDue(guard: GuardSettings, stage: Opened, given: HttpAnswer): MaybePromise<HttpAnswer> {
   const plain = bodyOf(stage.request, given)
   if (!stage.sealAnswer || stage.proof === undefined || plain === undefined) return given
   // Condition: an answer with a content coding is not sealed but refused.
@@ -120,8 +128,8 @@ function* sealIfDue(guard: GuardSettings, stage: Opened, given: HttpAnswer): Ste
     callName: callNameOf(stage.proof.parameters),
     status: given.status,
   })
-  const body = yield* wait(sealBytes(plain, { to, context }))
-  return { status: given.status, fields: given.fields.with(sealedFields(contentType)), body }
+  const fields = given.fields.with(sealedFields(contentType))
+  return andThen(sealBytes(plain, { to, context }), (body) => ({ status: given.status, fields, body }))
 }
 
 /** Who opens the answer: the other end of the session, else whoever holds the caller's seal key. */
@@ -133,15 +141,20 @@ function opener(guard: GuardSettings, { session, peer, token }: Opened): Recipie
   return recipient(key)
 }
 
-function* signIfAsked(guard: GuardSettings, stage: Reached, given: HttpAnswer, opening?: Opening): Steps<HttpAnswer> {
+function signIfAsked(
+  guard: GuardSettings,
+  stage: Reached,
+  given: HttpAnswer,
+  opening?: Opening,
+): MaybePromise<HttpAnswer> {
   const { proof, request, session } = stage
   // Condition: an answer is not signed for a proof that nobody has verified, whoever else was believed.
   if (proof === undefined || stage.token === undefined) return unsigned(given)
-  const { answer, answerProof } = yield* sign(guard, { proof, request, given, session })
-  yield* wait(
-    opening?.({ requestBase: proofBase(proof, request), answerBase: proofBase(answerProof, answer, request) }),
-  )
-  return answer
+  return andThen(sign(guard, { proof, request, given, session }), ({ answer, answerProof }) => {
+    if (opening === undefined) return answer
+    const bases = { requestBase: proofBase(proof, request), answerBase: proofBase(answerProof, answer, request) }
+    return andThen(opening(bases), () => answer)
+  })
 }
 
 interface Strange {
@@ -152,17 +165,16 @@ interface Strange {
   readonly ration: Ration
 }
 
-function* signForStranger(
+function signForStranger(
   guard: GuardSettings,
   { proof, request, given, address, ration }: Strange,
-): Steps<HttpAnswer> {
+): MaybePromise<HttpAnswer> {
   if (!proof.parameters.signResponse || !ration.take(address ?? '')) return unsigned(given)
-  try {
-    return (yield* sign(guard, { proof, request, given, session: undefined })).answer
-  } catch {
+  return orElse(
+    () => andThen(sign(guard, { proof, request, given, session: undefined }), ({ answer }) => answer),
     // What the stranger wants covered is not there: there is nothing to bind an answer to.
-    return unsigned(given)
-  }
+    () => unsigned(given),
+  )
 }
 
 function unsigned(given: HttpAnswer): HttpAnswer {
@@ -183,32 +195,65 @@ interface ToSign {
   readonly session: OpenSession | undefined
 }
 
-function* sign(guard: GuardSettings, what: ToSign): Steps<{ answer: HttpAnswer; answerProof: Proof }> {
-  const { proof, request, given, session } = what
-  const body = bodyOf(request, given)
-  const { token, key } = yield* signer(guard, session)
-  const sealedEnvelope = given.fields.get('content-envelope')
-  const raw = [...given.fields.filter((name) => !OWN_FIELDS.has(name)).raw]
-  raw.push('Cache-Control', 'no-store, no-transform')
-  if (token !== undefined) raw.push('Workload-Identity-Token', token)
-  if (sealedEnvelope !== undefined) raw.push('Content-Envelope', sealedEnvelope)
-  if (body !== undefined) raw.push('Content-Digest', yield* wait(contentDigest(body)))
-  const response = { status: given.status, fields: new Fields(raw) }
-  const parameters = parametersOf(guard, proof, session)
-  const signed = yield* wait(signAnswer({ response, request, requestProof: proof, parameters, ...key }))
-  return {
-    answer: { status: given.status, fields: response.fields.with(signed.fields), body },
-    answerProof: signed.proof,
-  }
+interface SignedAnswer {
+  readonly answer: HttpAnswer
+  readonly answerProof: Proof
 }
 
-function* signer(
-  { engine }: GuardSettings,
-  session: OpenSession | undefined,
-): Steps<{ token?: string; key: ProofKey }> {
-  if (session !== undefined) return { key: { macKey: session.keys.serverMac } }
-  const { token, signingKey } = yield* wait(engine.credentials.current())
-  return { token, key: { signingKey } }
+function sign(guard: GuardSettings, what: ToSign): MaybePromise<SignedAnswer> {
+  const { request, given } = what
+  const body = bodyOf(request, given)
+  return andThen(signer(guard, what.session), (by) =>
+    andThen(body === undefined ? undefined : contentDigest(body), (digest) => {
+      const response = { status: given.status, fields: fieldsToSign(given, by.token, digest) }
+      return signFields(guard, what, { response, body, key: by.key })
+    }),
+  )
+}
+
+/** What the handler set, but for the fields that are ours to write. */
+function fieldsToSign({ fields }: HttpAnswer, token: string | undefined, digest: string | undefined): Fields {
+  const raw: string[] = []
+  const given = fields.raw
+  for (let i = 0; i + 1 < given.length; i += 2) {
+    const name = given[i] as string
+    if (!OWN_FIELDS.has(name.toLowerCase())) raw.push(name, given[i + 1] as string)
+  }
+  raw.push('Cache-Control', 'no-store, no-transform')
+  const envelope = fields.get('content-envelope')
+  if (token !== undefined) raw.push('Workload-Identity-Token', token)
+  if (envelope !== undefined) raw.push('Content-Envelope', envelope)
+  if (digest !== undefined) raw.push('Content-Digest', digest)
+  return new Fields(raw)
+}
+
+interface Prepared {
+  readonly response: HttpResponse
+  readonly body: HttpAnswer['body']
+  readonly key: ProofKey
+}
+
+function signFields(
+  guard: GuardSettings,
+  { proof, request, session }: ToSign,
+  { response, body, key }: Prepared,
+): MaybePromise<SignedAnswer> {
+  const parameters = parametersOf(guard, proof, session)
+  const signed = signAnswer({ response, request, requestProof: proof, parameters, ...key })
+  return andThen(signed, ({ fields, proof: answerProof }) => {
+    const whole = response.fields.and(['Signature-Input', fields['signature-input'], 'Signature', fields.signature])
+    return { answer: { status: response.status, fields: whole, body }, answerProof }
+  })
+}
+
+interface Signer {
+  readonly token: string | undefined
+  readonly key: ProofKey
+}
+
+function signer({ engine }: GuardSettings, session: OpenSession | undefined): MaybePromise<Signer> {
+  if (session !== undefined) return { token: undefined, key: { macKey: session.keys.serverMac } }
+  return andThen(engine.credentials.current(), ({ token, signingKey }) => ({ token, key: { signingKey } }))
 }
 
 function parametersOf({ engine }: GuardSettings, proof: Proof, session: OpenSession | undefined): ProofParameters {

@@ -1,5 +1,5 @@
 import { fromBase64url } from '../core/base64url.ts'
-import { hex } from '../core/bytes.ts'
+import { uuid } from '../core/bytes.ts'
 import { randomUuid } from '../core/random.ts'
 import { readCallName } from '../signature/proof-parameters.ts'
 
@@ -13,8 +13,7 @@ export function callIdOf(name: string | undefined): string {
   if (bytes?.length !== 16) return randomUuid()
   bytes[6] = ((bytes[6] as number) & 0x0f) | 0x40
   bytes[8] = ((bytes[8] as number) & 0x3f) | 0x80
-  const text = hex(bytes)
-  return `${text.slice(0, 8)}-${text.slice(8, 12)}-${text.slice(12, 16)}-${text.slice(16, 20)}-${text.slice(20)}`
+  return uuid(bytes)
 }
 
 function bytesOf(name: string): Uint8Array | undefined {

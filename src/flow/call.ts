@@ -1,6 +1,7 @@
 import { advance } from '../core/advance.ts'
 import { targetOf } from '../core/canonical.ts'
 import { CountersignError } from '../core/errors.ts'
+import { andThen, type MaybePromise } from '../core/maybe-promise.ts'
 import { checkOptions } from '../core/options.ts'
 import { anonymous } from '../identity/peer.ts'
 import type { Engine } from './engine.ts'
@@ -23,17 +24,22 @@ export interface Wanted {
 }
 
 /** Makes one secured call: resolve, seal, sign, send, verify, open. Redirects are returned unless asked otherwise. */
-export async function call(engine: Engine, destination: Destination, wanted: Wanted): Promise<CallResult> {
+export function call(engine: Engine, destination: Destination, wanted: Wanted): MaybePromise<CallResult> {
   engine.assertOpen()
   const { input, init } = wanted
   const options = optionsOf(wanted.defaults, init?.countersign)
-  const first = await resolve(destination, { input, init, options })
-  // Most calls wait for ever: a signal of our own, and its timer, are made where one can fire.
-  if (first.signal === undefined && options.timeoutMs === undefined) return follow(engine, first)
-  const deadline = createDeadline(first.signal, options.timeoutMs)
+  return andThen(resolve(destination, { input, init, options }), (first) => {
+    // Most calls wait for ever: a signal of our own, and its timer, are made where one can fire.
+    const isEndless = first.signal === undefined && options.timeoutMs === undefined
+    return isEndless ? follow(engine, first, 0) : followInTime(engine, first)
+  })
+}
+
+async function followInTime(engine: Engine, first: Resolved): Promise<CallResult> {
+  const deadline = createDeadline(first.signal, first.options.timeoutMs)
   try {
     deadline.signal.throwIfAborted()
-    return await follow(engine, advance(first, { signal: deadline.signal }))
+    return await follow(engine, advance(first, { signal: deadline.signal }), 0)
   } finally {
     deadline.clear()
   }
@@ -46,10 +52,8 @@ function optionsOf(defaults: CallOptions, given: CallOptions | undefined): CallO
   return { ...defaults, ...Object.fromEntries(Object.entries(checked).filter(([, value]) => value !== undefined)) }
 }
 
-async function follow(engine: Engine, first: Resolved): Promise<CallResult> {
-  let resolved = first
-  for (let hops = 0; ; hops++) {
-    const result = await attemptByPeerClock(engine, resolved)
+function follow(engine: Engine, resolved: Resolved, hops: number): MaybePromise<CallResult> {
+  return andThen(attemptByPeerClock(engine, resolved), (result) => {
     const url = redirectOf(resolved, result)
     if (url === undefined) return result
     // Condition: a redirect is followed only within the same peer, and for GET and HEAD.
@@ -58,8 +62,8 @@ async function follow(engine: Engine, first: Resolved): Promise<CallResult> {
     if (!isSafe(resolved) || hops >= MAX_REDIRECTS || isDowngrade || !isSamePeer) {
       throw new CountersignError('redirect-refused', { callId: result.callId })
     }
-    resolved = { ...resolved, url, target: targetOf(url) }
-  }
+    return follow(engine, { ...resolved, url, target: targetOf(url) }, hops + 1)
+  })
 }
 
 /** Where the answer leads, if it is a redirect that the call wants followed. Its location is covered, or it is not seen. */

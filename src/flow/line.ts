@@ -1,3 +1,4 @@
+import type { Peer } from '../identity/peer.ts'
 import type { SessionKeys } from '../session/derive.ts'
 import type { Vouched } from './vouched.ts'
 
@@ -5,6 +6,8 @@ import type { Vouched } from './vouched.ts'
 export interface ClientSession extends Vouched {
   readonly id: string
   readonly keys: SessionKeys
+  /** Who answers, as every answer of the session names him. */
+  readonly peer: Peer
   /** The key that vouched for our own token when it was opened. */
   readonly ownKeyId: string
   /** Epoch milliseconds. */

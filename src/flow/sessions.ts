@@ -1,5 +1,6 @@
 import { platform } from '#platform'
 import type { Clock } from '../core/clock.ts'
+import type { Peer } from '../identity/peer.ts'
 import { MAX_SESSION_SECONDS } from '../session/handshake.ts'
 import type { ServerSession } from '../session/server-session.ts'
 import type { SessionOptions } from '../session/session-options.ts'
@@ -14,6 +15,8 @@ const REFUSALS_PER_SECOND = 5_000
 
 /** Whose tokens a session rests on: the caller's, and the key that vouched for ours when it was opened. */
 export interface SessionHolder extends Vouched {
+  /** Who calls, as every call of the session names him. */
+  readonly peer: Peer
   readonly ownKeyId: string
 }
 

@@ -1,6 +1,6 @@
 import { type Clock, nowSeconds } from '../core/clock.ts'
 import { CountersignError, isCountersignError } from '../core/errors.ts'
-import { type Steps, steps, wait } from '../core/maybe-promise.ts'
+import { andThen, type MaybePromise, orElse } from '../core/maybe-promise.ts'
 import type { HttpRequest } from '../core/message.ts'
 import type { MacKey } from '../crypto/primitives.ts'
 import type { Peer } from '../identity/peer.ts'
@@ -83,48 +83,44 @@ export interface ProvenWorkload {
 }
 
 /** Verifies the token, then the signature over the headers. The audience, replay and the body are later steps. */
-export const proveWorkload = steps(function* (
-  context: ProofContext,
-  request: HttpRequest,
-  proof: Proof,
-): Steps<ProvenWorkload> {
+export function proveWorkload(context: ProofContext, request: HttpRequest, proof: Proof): MaybePromise<ProvenWorkload> {
   const value = request.fields.get('workload-identity-token')
   // Condition: a signed request without a workload identity token is refused.
   if (value === undefined) throw new CountersignError('token-missing', { detail: { step: 'token' } })
-  const token = yield* wait(context.tokens.verify(value, context.trust))
-  try {
-    checkFreshness(proof.parameters, { now: nowSeconds(context.clock), toleranceSeconds: context.toleranceSeconds })
-    checkRequestCoverage(proof, request)
-    yield* wait(verifyProof(proof, proofBase(proof, request), token.proofKey))
-  } catch (cause) {
-    throw withKeyId(cause, token.keyId)
-  }
-  return { peer: peerOf(token, 'signature'), token }
-})
+  return andThen(context.tokens.verify(value, context.trust), (token) => {
+    const verified = naming(token, () => {
+      checkFresh(context, proof)
+      checkRequestCoverage(proof, request)
+      return verifyProof(proof, proofBase(proof, request), token.proofKey)
+    })
+    return andThen(verified, () => ({ peer: peerOf(token, 'signature'), token }))
+  })
+}
 
 /** Verifies the MAC of a session over the headers: who opened the session, has sent this. */
-export const proveSession = steps(function* (
+export function proveSession(
   context: Omit<ProofContext, 'tokens' | 'trust'>,
   message: { readonly request: HttpRequest; readonly proof: Proof },
   session: { readonly key: MacKey; readonly token: VerifiedToken },
-): Steps<ProvenWorkload> {
+): MaybePromise<void> {
   const { request, proof } = message
-  const { key, token } = session
-  try {
-    checkFreshness(proof.parameters, { now: nowSeconds(context.clock), toleranceSeconds: context.toleranceSeconds })
+  return naming(session.token, () => {
+    checkFresh(context, proof)
     checkRequestCoverage(proof, request)
-    yield* wait(verifyMac(proof, proofText(proof, request), key))
-    rememberShape(proof, 'request')
-  } catch (cause) {
-    throw withKeyId(cause, token.keyId)
-  }
-  return { peer: peerOf(token, 'session'), token }
-})
+    return andThen(verifyMac(proof, proofText(proof, request), session.key), () => rememberShape(proof, 'request'))
+  })
+}
+
+function checkFresh({ clock, toleranceSeconds }: Omit<ProofContext, 'tokens' | 'trust'>, { parameters }: Proof): void {
+  checkFreshness(parameters, { now: nowSeconds(clock), toleranceSeconds })
+}
 
 /** Whose key vouched for the token is known by now: the trail is told. */
-function withKeyId(cause: unknown, keyId: string): unknown {
-  if (!isCountersignError(cause)) return cause
-  return new CountersignError(cause.code, { cause, detail: { ...cause.detail, keyId } })
+function naming({ keyId }: VerifiedToken, body: () => MaybePromise<void>): MaybePromise<void> {
+  return orElse(body, (cause) => {
+    if (!isCountersignError(cause)) throw cause
+    throw new CountersignError(cause.code, { cause, detail: { ...cause.detail, keyId } })
+  })
 }
 
 /** The peer a verified token names, once its key, or a session that its key opened, has proven itself. */

@@ -69,5 +69,7 @@ export const platform: Platform = Object.freeze({
   readText: async (path: string) => fromUtf8(await readFile(path)),
   watchFile,
   createContext,
+  // Bun and Deno load this module, too.
+  responsesAreScript: process.versions.bun === undefined && process.versions.deno === undefined,
   monotonicMs: () => performance.now(),
 })

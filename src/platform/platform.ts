@@ -16,6 +16,11 @@ export interface Platform {
   watchFile(path: string, changed: () => void): Watch
   /** Undefined where the runtime has no async context. */
   createContext<T>(): AsyncContext<T> | undefined
+  /**
+   * Whether a `Response` is no more than what its methods say: written in JavaScript, and nothing of the runtime takes it
+   * apart past them where it is handed on.
+   */
+  readonly responsesAreScript: boolean
   /** A clock that never goes back: milliseconds since some start. */
   monotonicMs(): number
 }

@@ -14,5 +14,6 @@ export const platform: Platform = Object.freeze({
     throw noDisk(path)
   },
   createContext: () => undefined,
+  responsesAreScript: false,
   monotonicMs: () => performance.now(),
 })

@@ -2,7 +2,7 @@ import { primitives } from '#crypto'
 import { toBase64 } from '../core/base64url.ts'
 import { type Bytes, equalBytes } from '../core/bytes.ts'
 import { CountersignError } from '../core/errors.ts'
-import { type MaybePromise, type Steps, steps, wait } from '../core/maybe-promise.ts'
+import { andThen, type MaybePromise } from '../core/maybe-promise.ts'
 import { parseUniqueDictionary } from './structured-fields/parse.ts'
 import { type Dictionary, isInnerList } from './structured-fields/value.ts'
 
@@ -31,8 +31,7 @@ interface Announced {
  * @see RFC 9530 §2
  */
 export function contentDigest(bytes: Uint8Array): MaybePromise<string> {
-  const digest = primitives.digestText(bytes)
-  return digest instanceof Promise ? digest.then(fieldOf) : fieldOf(digest)
+  return andThen(primitives.digestText(bytes), fieldOf)
 }
 
 function fieldOf(digest: string): string {
@@ -57,19 +56,25 @@ export async function verifyContentDigest(field: string, bytes: Uint8Array): Pro
 }
 
 /** The same, at once where the runtime can. */
-export const checkContentDigest = steps(function* (field: string, bytes: Uint8Array): Steps<void> {
+export function checkContentDigest(field: string, bytes: Uint8Array): MaybePromise<void> {
+  if (!field.startsWith('sha-256=')) return checkAnnounced(announcedIn(field), bytes)
   // What we would write ourselves needs no reading.
-  if (field.startsWith('sha-256=') && field === (yield* wait(contentDigest(bytes)))) return
-  for (const { hash, digest } of announcedIn(field)) {
-    const actual = yield* wait(primitives.digest(hash, bytes))
+  return andThen(contentDigest(bytes), (own) => (field === own ? undefined : checkAnnounced(announcedIn(field), bytes)))
+}
+
+function checkAnnounced(announced: readonly Announced[], bytes: Uint8Array): MaybePromise<void> {
+  const [first, ...rest] = announced
+  if (first === undefined) return undefined
+  return andThen(primitives.digest(first.hash, bytes), (actual) => {
     // Condition: content whose digest is not the announced one is refused.
-    if (!equalBytes(actual, digest)) {
+    if (!equalBytes(actual, first.digest)) {
       throw new CountersignError('digest-mismatch', {
-        detail: { step: hash, expected: toBase64(digest), received: toBase64(actual) },
+        detail: { step: first.hash, expected: toBase64(first.digest), received: toBase64(actual) },
       })
     }
-  }
-})
+    return checkAnnounced(rest, bytes)
+  })
+}
 
 function announcedIn(field: string): readonly Announced[] {
   const dictionary = field.length > MAX_FIELD_LENGTH ? undefined : parseUniqueDictionary(field)

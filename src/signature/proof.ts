@@ -2,7 +2,7 @@ import { primitives } from '#crypto'
 import { fromBase64, toBase64 } from '../core/base64url.ts'
 import { type Bytes, equalText, utf8 } from '../core/bytes.ts'
 import { CountersignError } from '../core/errors.ts'
-import type { MaybePromise } from '../core/maybe-promise.ts'
+import { andThen, type MaybePromise } from '../core/maybe-promise.ts'
 import type { Fields, HttpRequest, HttpResponse } from '../core/message.ts'
 import type { MacKey, VerifyingKey } from '../crypto/primitives.ts'
 import { asciiBase, signatureBase } from './base.ts'
@@ -58,15 +58,15 @@ class SignatureProof implements Proof {
   readonly parameters: ProofParameters
   readonly member: string
   readonly #signature: Bytes | string
-  #identities: ReadonlySet<string> | undefined
+  #coverage: Coverage | undefined
 
-  constructor({ label, components, parameters, signature, member }: ProofParts, identities?: ReadonlySet<string>) {
+  constructor({ label, components, parameters, signature, member }: ProofParts, coverage?: Coverage) {
     this.label = label
     this.components = components
     this.parameters = parameters
     this.member = member
     this.#signature = signature
-    this.#identities = identities
+    this.#coverage = coverage
   }
 
   get signature(): Bytes {
@@ -80,27 +80,49 @@ class SignatureProof implements Proof {
   }
 
   has(component: Component): boolean {
-    return this.#covered().has(component.identity)
+    return this.#covered().identities.has(component.identity)
   }
 
   covers(field: string, from?: 'req'): boolean {
-    // Condition: a header field named like a derived component does not count as covered.
-    if (field.startsWith('@')) return false
-    const suffix = from === undefined ? '' : ';req'
-    if (this.#covered().has(`"${field}";bs${suffix}`)) return true
-    // Condition: cookies that are covered as one combined value do not count as covered.
-    return field !== 'set-cookie' && this.#covered().has(`"${field}"${suffix}`)
+    const { fields, ofRequest: others } = this.#covered()
+    return from === undefined ? fields.has(field) : others.has(field)
   }
 
-  #covered(): ReadonlySet<string> {
-    this.#identities ??= new Set(this.components.map(({ identity }) => identity))
-    return this.#identities
+  #covered(): Coverage {
+    this.#coverage ??= coverageOf(this.components)
+    return this.#coverage
   }
 }
 
+/** What a list of components covers. */
+export interface Coverage {
+  readonly identities: ReadonlySet<string>
+  /** Names of header fields whose whole value is covered … */
+  readonly fields: ReadonlySet<string>
+  /** … and of those of the request an answer belongs to. */
+  readonly ofRequest: ReadonlySet<string>
+}
+
+/** Works out what a list of components covers. */
+export function coverageOf(components: readonly Component[]): Coverage {
+  const fields = new Set<string>()
+  const others = new Set<string>()
+  for (const component of components) {
+    if (isWhole(component)) (component.req ? others : fields).add(component.name)
+  }
+  return { identities: new Set(components.map(({ identity }) => identity)), fields, ofRequest: others }
+}
+
+function isWhole({ name, isDerived, tr, sf, bs, member }: Component): boolean {
+  // Condition: a header field named like a derived component does not count as covered.
+  if (isDerived || tr || sf || member !== undefined) return false
+  // Condition: cookies that are covered as one combined value do not count as covered.
+  return bs || name !== 'set-cookie'
+}
+
 /** Puts a proof together from its parts; what it covers is worked out when it is asked for, if it is not given. */
-export function createProof(parts: ProofParts, identities?: ReadonlySet<string>): Proof {
-  return new SignatureProof(parts, identities)
+export function createProof(parts: ProofParts, coverage?: Coverage): Proof {
+  return new SignatureProof(parts, coverage)
 }
 
 /** Whether a proof is one by the keys of a session. */
@@ -190,11 +212,15 @@ export function checkAnswerCoverage(proof: Proof, response: HttpResponse, bindin
 }
 
 function firstMissing(proof: Proof, components: readonly Component[]): Component | undefined {
-  return components.find((component) => !proof.has(component))
+  for (const component of components) if (!proof.has(component)) return component
+  return undefined
 }
 
 function firstDemanded(proof: Proof, fields: Fields): Component | undefined {
-  return DEMANDED_COMPONENTS.find((component) => fields.has(component.name) && !proof.has(component))
+  for (const component of DEMANDED_COMPONENTS) {
+    if (!proof.has(component) && fields.has(component.name)) return component
+  }
+  return undefined
 }
 
 function throwUnbound(missing: Component | undefined): void {
@@ -217,8 +243,7 @@ export function proofBase(proof: Proof, message: HttpRequest | HttpResponse, req
 
 /** Verifies the proof of a session over its text. */
 export function verifyMac(proof: Proof, text: string, key: MacKey): MaybePromise<void> {
-  const mac = primitives.macText(key, text)
-  return mac instanceof Promise ? mac.then((value) => assertSame(value, proof)) : assertSame(mac, proof)
+  return andThen(primitives.macText(key, text), (mac) => assertSame(mac, proof))
 }
 
 function assertSame(mac: string, { signatureText }: Proof): void {
@@ -228,8 +253,7 @@ function assertSame(mac: string, { signatureText }: Proof): void {
 
 /** Verifies a proof by the key of a token over its base. */
 export function verifyProof(proof: Proof, base: Bytes, key: VerifyingKey): MaybePromise<void> {
-  const holds = primitives.verify(key, base, proof.signature)
-  return holds instanceof Promise ? holds.then(assertHolds) : assertHolds(holds)
+  return andThen(primitives.verify(key, base, proof.signature), assertHolds)
 }
 
 function assertHolds(holds: boolean): void {

@@ -1,6 +1,6 @@
 import type { Fields } from '../core/message.ts'
 import { type Component, isPlain, type MessageKind } from './component.ts'
-import { createProof, type Proof } from './proof.ts'
+import { type Coverage, coverageOf, createProof, type Proof } from './proof.ts'
 import { type ProofParameters, SESSION_TAG } from './proof-parameters.ts'
 
 const LABEL = 'session'
@@ -19,9 +19,11 @@ const MAX_SHAPES = 256
 /** A list of components that a proof which held has covered, by its text. */
 export interface Shape {
   readonly components: readonly Component[]
-  readonly identities: ReadonlySet<string>
+  readonly coverage: Coverage
 }
 
+/** The components of all shapes. */
+const remembered = new Set<readonly Component[]>()
 const shapes: Readonly<Record<MessageKind, Map<string, Shape>>> = { request: new Map(), answer: new Map() }
 
 /**
@@ -44,7 +46,7 @@ export function readQuickly(fields: Fields, kind: MessageKind): Proof | undefine
     signature: signature.slice(LABEL.length + 2, -1),
     member: list + (found[2] ?? ''),
   }
-  return createProof(parts, shape.identities)
+  return createProof(parts, shape.coverage)
 }
 
 // By index: to take an array of matches apart by a pattern costs more than all the rest of the reading.
@@ -77,12 +79,21 @@ function answerParameters(found: RegExpExecArray): ProofParameters {
 /** Remembers what a proof covers, now that it has held: nobody else can fill this memory, and it is small. */
 export function rememberShape(proof: Proof, kind: MessageKind): void {
   const { components, member } = proof
+  // Nearly always: it was read by this very shape.
+  if (remembered.has(components)) return
   const list = listOf(components)
   const known = shapes[kind]
   if (known.has(list) || !member.startsWith(list) || !components.every(isSimple)) return
   const oldest = known.keys().next()
-  if (known.size >= MAX_SHAPES && !oldest.done) known.delete(oldest.value)
-  known.set(list, { components, identities: new Set(components.map(({ identity }) => identity)) })
+  if (known.size >= MAX_SHAPES && !oldest.done) forget(known, oldest.value)
+  known.set(list, { components, coverage: coverageOf(components) })
+  remembered.add(components)
+}
+
+function forget(known: Map<string, Shape>, list: string): void {
+  const shape = known.get(list)
+  if (shape !== undefined) remembered.delete(shape.components)
+  known.delete(list)
 }
 
 function listOf(components: readonly Component[]): string {

@@ -2,8 +2,8 @@ import { primitives } from '#crypto'
 import { toBase64 } from '../core/base64url.ts'
 import { utf8 } from '../core/bytes.ts'
 import { CountersignError, isCountersignError } from '../core/errors.ts'
-import type { MaybePromise } from '../core/maybe-promise.ts'
-import type { HttpRequest, HttpResponse } from '../core/message.ts'
+import { andThen, type MaybePromise } from '../core/maybe-promise.ts'
+import type { Fields, HttpRequest, HttpResponse } from '../core/message.ts'
 import type { MacKey, SigningKey } from '../crypto/primitives.ts'
 import { asciiBase, type BaseSource, signatureBase } from './base.ts'
 import { type Component, componentOf, inputOf, type MessageKind, ofRequest } from './component.ts'
@@ -57,7 +57,7 @@ export function signRequest(given: RequestToSign): MaybePromise<SignedProof> {
   return signWith(given, {
     kind: 'request',
     source: { message: request },
-    list: () => [METHOD, TARGET, ...requestCoverage(request.fields)],
+    list: () => listFor('request', request.fields),
     refuse,
   })
 }
@@ -68,38 +68,61 @@ export function signRequest(given: RequestToSign): MaybePromise<SignedProof> {
  */
 export function signAnswer(given: AnswerToSign): MaybePromise<SignedProof> {
   const { response, request, requestProof } = given
-  const binding = given.macKey === undefined ? () => bindingOf(requestProof) : () => []
+  const bind = (own: CoverageList) => (given.macKey === undefined ? bound(own, requestProof) : own)
   return signWith(given, {
     kind: 'answer',
     source: { message: response, request },
-    list: () => [...OF_ANSWER, ...answerCoverage(response.fields), ...binding()],
+    list: () => bind(listFor('answer', response.fields)),
     refuse: (step, cause) => new CountersignError('answer-unsignable', { cause, detail: { step } }),
   })
 }
 
-/** What of a request its answer covers besides method and target. */
-function bindingOf(requestProof: Proof): Component[] {
-  const components: Component[] = []
+/** What a message covers, and the list of it as it is written. */
+interface CoverageList {
+  readonly components: readonly Component[]
+  readonly text: string
+}
+
+const MAX_LISTS = 256
+/** By the names of the header fields, in their order: the messages of a service have few kinds of header. */
+const lists: Readonly<Record<MessageKind, Map<string, CoverageList>>> = { request: new Map(), answer: new Map() }
+
+function listFor(kind: MessageKind, fields: Fields): CoverageList {
+  const names = fields.names().join('\n')
+  const known = lists[kind].get(names)
+  if (known !== undefined) return known
+  const components =
+    kind === 'request' ? [METHOD, TARGET, ...requestCoverage(fields)] : [...OF_ANSWER, ...answerCoverage(fields)]
+  const list = { components, text: memberOf(components, '') }
+  const oldest = lists[kind].keys().next()
+  if (lists[kind].size >= MAX_LISTS && !oldest.done) lists[kind].delete(oldest.value)
+  lists[kind].set(names, list)
+  return list
+}
+
+/** The same with what of the request its answer covers besides method and target. */
+function bound(own: CoverageList, requestProof: Proof): CoverageList {
+  const components = [...own.components]
   for (const component of requestProof.components) {
     if (component !== METHOD && component !== TARGET) components.push(ofRequest(component))
   }
   components.push(inputOf(requestProof.label))
-  return components
+  return { components, text: memberOf(components, '') }
 }
 
 interface Plan {
   readonly kind: MessageKind
   readonly source: BaseSource
-  list(): Component[]
+  list(): CoverageList
   refuse(step: string, cause?: unknown): CountersignError
 }
 
 function signWith(how: HowToSign, plan: Plan): MaybePromise<SignedProof> {
   const { parameters, label = how.macKey === undefined ? LABEL : SESSION_LABEL } = how
-  const components = attempt(plan, () => plan.list())
+  const { components, text } = attempt(plan, () => plan.list())
   // Condition: a message with more fields than a proof may cover is not signed.
   if (components.length > MAX_COMPONENTS[plan.kind]) throw plan.refuse('count')
-  const member = memberOf(components, serializeParameters(parameters))
+  const member = text + serializeParameters(parameters)
   const input = `${serializeKey(label)}=${member}`
   // Condition: a message whose Signature-Input would be too long is not signed.
   if (input.length > MAX_FIELD_LENGTH) throw plan.refuse('length')
@@ -109,12 +132,11 @@ function signWith(how: HowToSign, plan: Plan): MaybePromise<SignedProof> {
     proof: createProof({ label, components, parameters, signature, member }),
   })
   const signature = how.macKey === undefined ? signatureOf(how.signingKey, base) : primitives.macText(how.macKey, base)
-  return signature instanceof Promise ? signature.then(finish) : finish(signature)
+  return andThen(signature, finish)
 }
 
 function signatureOf(key: SigningKey, base: string): MaybePromise<string> {
-  const signature = primitives.sign(key, utf8(base))
-  return signature instanceof Promise ? signature.then(toBase64) : toBase64(signature)
+  return andThen(primitives.sign(key, utf8(base)), toBase64)
 }
 
 /** A field that cannot be covered is the mistake of who set it. */

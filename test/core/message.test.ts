@@ -38,4 +38,18 @@ describe('Fields', () => {
     for (const name of ['constructor', 'toString', 'hasOwnProperty']) expect(own.get(name), name).toBeUndefined()
     expect(own.with({ constructor: 'c' }).get('constructor')).toBe('c')
   })
+
+  it('finds the same in a long header as in a short one', () => {
+    const few = ['X-A', '1', 'x-b', '2', 'X-A', '3', 'x-c', '']
+    const long = new Fields([...few, ...Array.from({ length: 100 }, (_, i) => [`x-${i}`, `${i}`]).flat(), 'x-a', '4'])
+    expect([long.get('x-a'), long.get('x-b'), long.get('x-c'), long.get('x-99')]).toEqual(['1, 3, 4', '2', '', '99'])
+    expect([long.all('x-a'), long.all('x-none'), long.has('x-none')]).toEqual([['1', '3', '4'], [], false])
+    expect(long.names().length).toBe(103)
+    expect(long.without('x-a').get('x-a')).toBeUndefined()
+  })
+
+  it('takes no longer than its length for a header of one name', () => {
+    const many = new Fields(Array.from({ length: 30_000 }, () => ['a', '']).flat())
+    expect([many.all('a').length, many.get('a')?.length, many.names()]).toEqual([30_000, 59_998, ['a']])
+  })
 })

@@ -1,7 +1,7 @@
 import { advance } from '../../core/advance.ts'
 import { isAtOrBelow } from '../../core/canonical.ts'
 import { CountersignError } from '../../core/errors.ts'
-import { type MaybePromise, type Steps, steps, wait } from '../../core/maybe-promise.ts'
+import { andThen, type MaybePromise, orElse, settle } from '../../core/maybe-promise.ts'
 import type { HttpRequest } from '../../core/message.ts'
 import { anonymous, type Peer } from '../../identity/peer.ts'
 import { readWorkloadId } from '../../identity/workload-id.ts'
@@ -15,16 +15,21 @@ import type { GuardSettings } from './guard-settings.ts'
 import type { Authenticated, Judged, Parsed } from './stages.ts'
 
 /** Finds out who calls: the first way whose evidence is present decides, and nothing falls through to a weaker one. */
-export const authenticate = steps(function* (guard: GuardSettings, parsed: Parsed): Steps<Authenticated> {
+export function authenticate(guard: GuardSettings, parsed: Parsed): MaybePromise<Authenticated> {
   const judged = judgedNow(guard.engine)
-  for (const authenticator of guard.accept) {
-    const found = isWorkloadProof(authenticator)
-      ? yield* byWorkloadProof(guard, parsed)
-      : yield* byEvidence(authenticator, parsed)
-    if (found !== undefined) return advance(advance(parsed, found), { judged })
-  }
-  return advance(parsed, { peer: anonymous, token: undefined, session: undefined, judged })
-})
+  return andThen(find(guard, parsed, 0), ({ peer, token, session }) =>
+    advance(parsed, { peer, token, session, judged }),
+  )
+}
+
+const NOBODY: Found = Object.freeze({ peer: anonymous, token: undefined, session: undefined })
+
+function find(guard: GuardSettings, parsed: Parsed, index: number): MaybePromise<Found> {
+  const authenticator = guard.accept[index]
+  if (authenticator === undefined) return NOBODY
+  const found = isWorkloadProof(authenticator) ? byWorkloadProof(guard, parsed) : byEvidence(authenticator, parsed)
+  return andThen(found, (known) => known ?? find(guard, parsed, index + 1))
+}
 
 /** Taken before anything is verified: what changes from now on, changes after it. */
 export function judgedNow({ trust, sessions }: Engine): Judged {
@@ -33,8 +38,7 @@ export function judgedNow({ trust, sessions }: Engine): Judged {
 
 type Found = Pick<Authenticated, 'peer' | 'token' | 'session'>
 
-function* byWorkloadProof(guard: GuardSettings, parsed: Parsed): Steps<Found | undefined> {
-  const { engine } = guard
+function byWorkloadProof(guard: GuardSettings, parsed: Parsed): MaybePromise<Found | undefined> {
   const { proof, request } = parsed
   if (proof === undefined) {
     // Condition: a workload identity token without a proof is refused.
@@ -42,42 +46,49 @@ function* byWorkloadProof(guard: GuardSettings, parsed: Parsed): Steps<Found | u
       throw new CountersignError('proof-missing', { detail: { step: 'proof' } })
     return undefined
   }
-  const found = isSessionProof(proof)
-    ? yield* bySession(guard, parsed, proof)
-    : yield* bySignature(engine, request, proof)
-  checkAudience(guard, parsed, proof.parameters.audience)
-  return found
+  const found = isSessionProof(proof) ? bySession(guard, parsed, proof) : bySignature(guard.engine, request, proof)
+  return andThen(found, (known) => {
+    checkAudience(guard, parsed, proof.parameters.audience)
+    return known
+  })
 }
 
-function* bySignature(engine: Engine, request: HttpRequest, proof: Proof): Steps<Found> {
+function bySignature(engine: Engine, request: HttpRequest, proof: Proof): MaybePromise<Found> {
   const { tokens, clock, toleranceSeconds } = engine
   const context = { tokens, trust: engine.trust.current(), clock, toleranceSeconds }
-  const { peer, token } = yield* wait(proveWorkload(context, request, proof))
-  return { peer, token, session: undefined }
+  return andThen(proveWorkload(context, request, proof), ({ peer, token }) => ({ peer, token, session: undefined }))
 }
 
-function* bySession(guard: GuardSettings, parsed: Parsed, proof: Proof): Steps<Found> {
+function bySession(guard: GuardSettings, parsed: Parsed, proof: Proof): MaybePromise<Found> {
   const { engine } = guard
   const session = engine.sessions?.table.find(proof.parameters.keyid ?? '')
   const isOurs = guard.offersSessions && session !== undefined && isAtOrBelow(session.basePath, parsed.target.path)
+  if (!isOurs) throw sessionUnknown()
+  return andThen(isAlive(engine, session), (alive) => {
+    if (!alive) throw sessionUnknown()
+    const { peer, token } = session.holder
+    const proven = proveSession(engine, { request: parsed.request, proof }, { key: session.keys.clientMac, token })
+    return andThen(proven, () => ({ peer, token, session }))
+  })
+}
+
+function sessionUnknown(): CountersignError {
   // Condition: a proof of a session that is not open here is refused before the body is read.
-  if (!isOurs || !(yield* isAlive(engine, session))) {
-    throw new CountersignError('session-unknown', { detail: { step: 'session' } })
-  }
-  const { keys, holder } = session
-  const { request } = parsed
-  const proven = yield* wait(proveSession(engine, { request, proof }, { key: keys.clientMac, token: holder.token }))
-  return { peer: proven.peer, token: proven.token, session }
+  return new CountersignError('session-unknown', { detail: { step: 'session' } })
 }
 
 /** A session ends at once when trust no longer vouches for the caller's token, or ours is vouched for by another key. */
-function* isAlive(engine: Engine, { id, holder }: OpenSession): Steps<boolean> {
-  // Condition: a session that was opened under a key of ours that was rotated out has ended.
-  const isOurKey = (yield* wait(engine.credentials.current())).keyId === holder.ownKeyId
-  // Condition: a session of a caller for whose token trust no longer vouches has ended.
-  if (isOurKey && (yield* wait(isVouched(engine, holder)))) return true
-  engine.sessions?.table.close(id)
-  return false
+function isAlive(engine: Engine, { id, holder }: OpenSession): MaybePromise<boolean> {
+  const isHeld = andThen(
+    engine.credentials.current(),
+    // Condition: a session that was opened under a key of ours that was rotated out has ended.
+    // Condition: a session of a caller for whose token trust no longer vouches has ended.
+    ({ keyId }) => keyId === holder.ownKeyId && isVouched(engine, holder),
+  )
+  return andThen(isHeld, (held) => {
+    if (!held) engine.sessions?.table.close(id)
+    return held
+  })
 }
 
 function checkAudience(guard: GuardSettings, parsed: Parsed, audience: string | undefined): void {
@@ -99,7 +110,7 @@ function covers(prefix: string, url: string): boolean {
   return url === prefix || url.startsWith(prefix.endsWith('/') ? prefix : `${prefix}/`)
 }
 
-function* byEvidence(authenticator: Authenticator, parsed: Parsed): Steps<Found | undefined> {
+function byEvidence(authenticator: Authenticator, parsed: Parsed): MaybePromise<Found | undefined> {
   const { request, arrival } = parsed
   const evidence = {
     method: request.method,
@@ -107,19 +118,18 @@ function* byEvidence(authenticator: Authenticator, parsed: Parsed): Steps<Found 
     ...(arrival.address === undefined ? {} : { address: arrival.address }),
     header: (name: string) => request.fields.get(name.toLowerCase()),
   }
-  const established = yield* attempt(authenticator, () => authenticator.authenticate(evidence))
-  return established === undefined
-    ? undefined
-    : { peer: peerOf(authenticator, established), token: undefined, session: undefined }
-}
-
-function* attempt<T>(authenticator: Authenticator, body: () => MaybePromise<T>): Steps<T> {
-  try {
-    return yield* wait(body())
-  } catch (cause) {
-    // Condition: evidence that an authenticator of your own calls bad is refused.
-    throw new CountersignError('proof-invalid', { cause, detail: { step: authenticator.name } })
-  }
+  const asked = orElse(
+    () => settle(authenticator.authenticate(evidence)),
+    (cause) => {
+      // Condition: evidence that an authenticator of your own calls bad is refused.
+      throw new CountersignError('proof-invalid', { cause, detail: { step: authenticator.name } })
+    },
+  )
+  return andThen(asked, (established) =>
+    established === undefined
+      ? undefined
+      : { peer: peerOf(authenticator, established), token: undefined, session: undefined },
+  )
 }
 
 function peerOf(authenticator: Authenticator, established: Established): Peer {

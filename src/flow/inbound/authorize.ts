@@ -1,6 +1,6 @@
 import { advance } from '../../core/advance.ts'
 import { CountersignError, isCountersignError } from '../../core/errors.ts'
-import { type Steps, steps, wait } from '../../core/maybe-promise.ts'
+import { andThen, type MaybePromise, orElse, settle } from '../../core/maybe-promise.ts'
 import { anonymous } from '../../identity/peer.ts'
 import type { Decision } from '../../policy/decision.ts'
 import { ACCEPT_ENVELOPE } from '../envelope-field.ts'
@@ -11,11 +11,19 @@ import type { Authorized, Claimed } from './stages.ts'
 const ALLOWED: Decision = Object.freeze({ effect: 'allow' })
 
 /** Asks the policy. Deny by default; what only lacks sealing is told so. */
-export const authorize = steps(function* (guard: GuardSettings, call: Claimed): Steps<Authorized> {
+export function authorize(guard: GuardSettings, call: Claimed): MaybePromise<Authorized> {
   if (isExempt(guard, call)) {
     return advance(call, { decision: ALLOWED, sealAnswer: asksForSealing(guard, call) })
   }
-  const { decision, sealAnswer } = yield* judge(guard, call)
+  return andThen(judge(guard, call), (judgement) => obey(guard, call, judgement))
+}
+
+interface Judgement {
+  readonly decision: Decision
+  readonly sealAnswer: boolean
+}
+
+function obey(guard: GuardSettings, call: Claimed, { decision, sealAnswer }: Judgement): Authorized {
   if (decision.effect === 'allow') {
     // A rule that only observes lets pass what it would have denied, and says so.
     const observed = decision.observed === true ? (call.observed ?? decision.code ?? 'policy-denied') : call.observed
@@ -29,7 +37,7 @@ export const authorize = steps(function* (guard: GuardSettings, call: Claimed): 
   throw new CountersignError(code, {
     detail: { step: 'policy', ...(decision.rule === undefined ? {} : { rule: decision.rule }) },
   })
-})
+}
 
 /** Whether this request needs no proof: GET and HEAD on a listed path, exactly as it arrived. */
 function isExempt(guard: GuardSettings, { request, target }: Claimed): boolean {
@@ -53,32 +61,34 @@ function asksForSealing(guard: GuardSettings, call: Claimed): boolean {
   return !call.arrival.announcesBody && call.proof?.covers(ACCEPT_ENVELOPE) === true && isAnswerable(guard, call)
 }
 
-function* judge(guard: GuardSettings, call: Claimed): Steps<{ decision: Decision; sealAnswer: boolean }> {
+function judge(guard: GuardSettings, call: Claimed): MaybePromise<Judgement> {
   const { sealed } = call.announced
   const answerable = isAnswerable(guard, call)
   // Condition: a sealed request of a caller to whom the answer cannot be sealed is refused.
   if (sealed && !answerable) throw encryptionRequired()
-  const decision = yield* decide(guard, call, sealed)
-  const lacksSealing =
-    decision.code === 'encryption-required' || (decision.effect === 'allow' && guard.sealRequired && !sealed)
-  if (!lacksSealing) return { decision, sealAnswer: sealed || asksForSealing(guard, call) }
-  // Condition: a plaintext body is refused where sealing is demanded.
-  if (call.arrival.announcesBody || !answerable) throw encryptionRequired(decision.rule)
-  return { decision: yield* decide(guard, call, true), sealAnswer: true }
+  return andThen(decide(guard, call, sealed), (decision) => {
+    const lacksSealing =
+      decision.code === 'encryption-required' || (decision.effect === 'allow' && guard.sealRequired && !sealed)
+    if (!lacksSealing) return { decision, sealAnswer: sealed || asksForSealing(guard, call) }
+    // Condition: a plaintext body is refused where sealing is demanded.
+    if (call.arrival.announcesBody || !answerable) throw encryptionRequired(decision.rule)
+    return andThen(decide(guard, call, true), (again) => ({ decision: again, sealAnswer: true }))
+  })
 }
 
-function* decide(guard: GuardSettings, call: Claimed, sealed: boolean): Steps<Decision> {
+function decide(guard: GuardSettings, call: Claimed, sealed: boolean): MaybePromise<Decision> {
   const { address } = call.arrival
   const { peer, request, target } = call
   const known = { peer, method: request.method, path: target.path, sealed }
   const question = address === undefined ? known : advance(known, { address })
-  try {
-    return yield* wait(guard.policy.decide(question))
-  } catch (cause) {
-    if (isCountersignError(cause, 'policy-unavailable')) throw cause
-    // Condition: a policy that fails to decide refuses the call.
-    throw new CountersignError('policy-unavailable', { cause, detail: { step: 'policy' } })
-  }
+  return orElse(
+    () => settle(guard.policy.decide(question)),
+    (cause) => {
+      if (isCountersignError(cause, 'policy-unavailable')) throw cause
+      // Condition: a policy that fails to decide refuses the call.
+      throw new CountersignError('policy-unavailable', { cause, detail: { step: 'policy' } })
+    },
+  )
 }
 
 function encryptionRequired(rule?: string): CountersignError {

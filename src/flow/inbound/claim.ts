@@ -1,7 +1,7 @@
 import { platform } from '#platform'
 import { advance } from '../../core/advance.ts'
 import { CountersignError, isCountersignError } from '../../core/errors.ts'
-import { type MaybePromise, type Steps, steps, wait } from '../../core/maybe-promise.ts'
+import { andThen, type MaybePromise, orElse, settle } from '../../core/maybe-promise.ts'
 import { claimName } from '../../replay/claim-name.ts'
 import { callNameOf, readCallName } from '../../signature/proof-parameters.ts'
 import type { GuardSettings } from './guard-settings.ts'
@@ -10,7 +10,7 @@ import type { Authenticated, Claimed } from './stages.ts'
 const ONCE = { once: true } as const
 
 /** Claims the proof, once and for all: after it holds and is meant for us, before anything else happens. */
-export const claim = steps(function* (guard: GuardSettings, call: Authenticated): Steps<Claimed> {
+export function claim(guard: GuardSettings, call: Authenticated): MaybePromise<Claimed> {
   if (call.token === undefined || call.proof === undefined) return advance(call, ONCE)
   const { engine } = guard
   const { parameters } = call.proof
@@ -20,11 +20,12 @@ export const claim = steps(function* (guard: GuardSettings, call: Authenticated)
   const isCounted = claimInWindow(guard, call, { name, until })
   // The keys of a session are known to this process alone, and so are its calls: unless others could have made them.
   if (isCounted && call.session !== undefined && engine.replay.shared === false) return advance(call, ONCE)
-  const outcome = yield* reach(() => engine.replay.claim(claimName(engine.id, call.peer.id, name), until))
-  // Condition: a proof that was used before is refused.
-  if (outcome !== 'fresh') throw replayed()
-  return advance(call, ONCE)
-})
+  return andThen(ask(guard, claimName(engine.id, call.peer.id, name), until), (outcome) => {
+    // Condition: a proof that was used before is refused.
+    if (outcome !== 'fresh') throw replayed()
+    return advance(call, ONCE)
+  })
+}
 
 /**
  * What has ended since its keys were looked up has given its window away: a claim in it would be nobody's. From here to
@@ -61,12 +62,13 @@ function replayed(): CountersignError {
   return new CountersignError('proof-replayed', { detail: { step: 'claim' } })
 }
 
-function* reach<T>(body: () => MaybePromise<T>): Steps<T> {
-  try {
-    return yield* wait(body())
-  } catch (cause) {
-    // Condition: a store of seen proofs that is down or full refuses the call.
-    if (isCountersignError(cause)) throw cause
-    throw new CountersignError('replay-unavailable', { cause, detail: { step: 'claim' } })
-  }
+function ask({ engine }: GuardSettings, name: string, until: number): MaybePromise<'fresh' | 'seen'> {
+  return orElse(
+    () => settle(engine.replay.claim(name, until)),
+    (cause) => {
+      // Condition: a store of seen proofs that is down or full refuses the call.
+      if (isCountersignError(cause)) throw cause
+      throw new CountersignError('replay-unavailable', { cause, detail: { step: 'claim' } })
+    },
+  )
 }

@@ -1,6 +1,7 @@
 import { CountersignError } from '../../core/errors.ts'
 import { Fields } from '../../core/message.ts'
 import { randomNonce } from '../../core/random.ts'
+import { peerOf } from '../../peer/workload-proof.ts'
 import { createHalf } from '../../session/agreement.ts'
 import { deriveSessionKeys } from '../../session/derive.ts'
 import { encodeGrant, MAX_HANDSHAKE_BYTES, readOffer, type Share } from '../../session/handshake.ts'
@@ -38,7 +39,7 @@ export async function answerHandshake(guard: GuardSettings, call: Claimed): Prom
     basePath: guard.strippedPrefix + call.arrival.mountPath,
     window: new Window(),
     // A version of trust that came since the caller was judged asks again at the first call.
-    holder: { token, generation: call.judged.generation, ownKeyId: own.keyId },
+    holder: { peer: peerOf(token, 'session'), token, generation: call.judged.generation, ownKeyId: own.keyId },
     expiresAt: engine.clock.now() + expiresIn * 1000,
   })
   const opening: Opening = async ({ requestBase, answerBase }) =>

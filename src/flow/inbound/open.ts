@@ -1,6 +1,6 @@
 import { advance } from '../../core/advance.ts'
 import { CountersignError } from '../../core/errors.ts'
-import { type Steps, steps, wait } from '../../core/maybe-promise.ts'
+import { andThen, type MaybePromise } from '../../core/maybe-promise.ts'
 import { requestContext } from '../../envelope/http-context.ts'
 import { openBytes } from '../../envelope/open.ts'
 import { callNameOf } from '../../signature/proof-parameters.ts'
@@ -11,14 +11,17 @@ import { isParsed, parseJson } from './json.ts'
 import type { Opened, Read } from './stages.ts'
 
 /** Opens a sealed body and prepares what the handler sees. */
-export const open = steps(function* (guard: GuardSettings, call: Read): Steps<Opened> {
-  const body = call.announced.sealed ? yield* openBody(guard, call) : call.bytes
+export function open(guard: GuardSettings, call: Read): MaybePromise<Opened> {
+  return andThen(call.announced.sealed ? openBody(guard, call) : call.bytes, (body) => present(guard, call, body))
+}
+
+function present(guard: GuardSettings, call: Read, body: Opened['body']): Opened {
   const { fields, dropped } = handlerFields(guard, call)
   const json = body !== undefined && body.length > 0 && isParsed(guard, call) ? parseJson(body) : undefined
   return advance(call, { body, fields, droppedFields: dropped, json })
-})
+}
 
-function* openBody(guard: GuardSettings, call: Read): Steps<Opened['body']> {
+function openBody(guard: GuardSettings, call: Read): MaybePromise<Opened['body']> {
   const { proof, bytes, target, request } = call
   // Condition: a sealed body that no proof covers is refused.
   if (proof === undefined || call.token === undefined || bytes === undefined) {
@@ -37,5 +40,5 @@ function* openBody(guard: GuardSettings, call: Read): Steps<Opened['body']> {
     call.session === undefined
       ? keyringOf(guard.engine.credentials.sealKeys())
       : sessionKeyringOf(call.session.id, call.session.keys.clientSeal)
-  return yield* wait(openBytes(bytes, { with: keyring, context, maxPlaintextBytes: guard.maxBodyBytes }))
+  return openBytes(bytes, { with: keyring, context, maxPlaintextBytes: guard.maxBodyBytes })
 }

@@ -1,4 +1,3 @@
-import { platform } from '#platform'
 import { parseTarget } from '../../core/canonical.ts'
 import { CountersignError, isCountersignError } from '../../core/errors.ts'
 import type { HttpRequest } from '../../core/message.ts'
@@ -13,19 +12,53 @@ import type { Arrival, Parsed } from './stages.ts'
 const METHOD = /^[A-Z][A-Z0-9-]{0,31}$/
 const MAX_FIELD_BYTES = 65_536
 
+/** What is said of a call before it could be read. */
+export interface Early {
+  readonly startedAt: number
+  callId?: string
+}
+
 /** Reads the head: cheap checks that need no key, in the order of their cost. */
-export function parse(guard: GuardSettings, arrival: Arrival, early: { callId: string }): Parsed {
-  const startedAt = platform.monotonicMs()
+export function parse(guard: GuardSettings, arrival: Arrival, early: Early): Parsed {
   const request = withPrefix(arrival.request, guard.strippedPrefix)
   checkSize(request)
   // Condition: a method that is not an upper-case token is refused.
   if (!METHOD.test(request.method)) throw new CountersignError('request-malformed', { detail: { step: 'method' } })
   const target = parseTarget(request.target)
   const { proof, observed } = findProof(guard, request)
-  if (proof !== undefined) early.callId = callIdOf(callNameOf(proof.parameters))
+  const callId = callIdOf(proof && callNameOf(proof.parameters))
+  early.callId = callId
   checkUpgrade(guard, request, proof)
   const announced = readAnnounced(request.fields)
-  return { arrival, request, callId: early.callId, startedAt, target, proof, observed, announced }
+  const { startedAt } = early
+  return withRoom({ arrival, request, callId, startedAt, target, proof, observed, announced })
+}
+
+/** All that the steps will add has its place from the beginning: an object that grows is copied again and again. */
+function withRoom({ arrival, request, callId, startedAt, target, proof, observed, announced }: Parsed): Parsed {
+  const call = {
+    arrival,
+    request,
+    callId,
+    startedAt,
+    target,
+    proof,
+    observed,
+    announced,
+    peer: undefined,
+    token: undefined,
+    session: undefined,
+    judged: undefined,
+    once: undefined,
+    decision: undefined,
+    sealAnswer: undefined,
+    bytes: undefined,
+    body: undefined,
+    fields: undefined,
+    droppedFields: undefined,
+    json: undefined,
+  }
+  return call
 }
 
 /** The request as its caller signed it: with what an ingress has cut off its path. */

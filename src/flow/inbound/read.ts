@@ -1,16 +1,21 @@
 import { advance } from '../../core/advance.ts'
+import type { Bytes } from '../../core/bytes.ts'
 import { CountersignError } from '../../core/errors.ts'
-import { type Steps, steps, wait } from '../../core/maybe-promise.ts'
+import { andThen, type MaybePromise } from '../../core/maybe-promise.ts'
 import { checkContentDigest } from '../../signature/content-digest.ts'
 import type { GuardSettings } from './guard-settings.ts'
 import { isParsed } from './json.ts'
 import type { Authorized, Read } from './stages.ts'
 
 /** Reads the body of a caller who may send one, and compares it with what was signed. */
-export const read = steps(function* (guard: GuardSettings, call: Authorized): Steps<Read> {
+export function read(guard: GuardSettings, call: Authorized): MaybePromise<Read> {
   const digest = call.proof?.covers('content-digest') === true ? call.request.fields.get('content-digest') : undefined
   if (!call.arrival.announcesBody && digest === undefined) return advance(call, { bytes: undefined })
-  const bytes = yield* wait(call.arrival.readBody(guard.maxBodyBytes, isParsed(guard, call) ? 'parse' : 'replay'))
+  const use = isParsed(guard, call) ? 'parse' : 'replay'
+  return andThen(call.arrival.readBody(guard.maxBodyBytes, use), (bytes) => compare(call, digest, bytes))
+}
+
+function compare(call: Authorized, digest: string | undefined, bytes: Bytes | 'too-large'): MaybePromise<Read> {
   // Condition: a body that is larger than the limit is refused.
   if (bytes === 'too-large') throw new CountersignError('body-too-large', { detail: { step: 'body' } })
   if (call.token === undefined) return advance(call, { bytes })
@@ -20,6 +25,5 @@ export const read = steps(function* (guard: GuardSettings, call: Authorized): St
     return advance(call, { bytes: undefined })
   }
   // Condition: a body that is not the one that was signed is refused.
-  yield* wait(checkContentDigest(digest, bytes))
-  return advance(call, { bytes })
-})
+  return andThen(checkContentDigest(digest, bytes), () => advance(call, { bytes }))
+}

@@ -1,7 +1,7 @@
 import { platform } from '#platform'
 import { nowSeconds } from '../../core/clock.ts'
 import { CountersignError, isCountersignError } from '../../core/errors.ts'
-import { type MaybePromise, type Steps, steps, wait } from '../../core/maybe-promise.ts'
+import { andThen, type MaybePromise, orElse } from '../../core/maybe-promise.ts'
 import type { Peer } from '../../identity/peer.ts'
 import { isSessionProof } from '../../signature/proof.ts'
 import { callIdOf } from '../call-id.ts'
@@ -10,14 +10,14 @@ import type { HttpAnswer } from '../http-answer.ts'
 import { type ClientSession, giveUp, type Line } from '../line.ts'
 import { readProblemKind } from '../problem.ts'
 import { recordCaller } from './caller-trail.ts'
-import { chooseProof } from './choose-proof.ts'
+import { chooseProof, withRoom } from './choose-proof.ts'
 import { discover } from './discover.ts'
 import { handshake } from './handshake.ts'
 import { open } from './open.ts'
 import { seal } from './seal.ts'
 import { send } from './send.ts'
 import { sign } from './sign.ts'
-import type { Chosen, Resolved, Sealed, Verified } from './stages.ts'
+import type { Chosen, Reached, Resolved, Signed, Verified } from './stages.ts'
 import { verify } from './verify.ts'
 
 const MAX_LOST = 3
@@ -39,34 +39,44 @@ export function isSafe({ method }: Pick<Resolved, 'method'>): boolean {
 }
 
 /** A safe call, or one of the library's own, that was refused for its clock repeats itself once, by the peer's clock. */
-export const attemptByPeerClock = steps(function* (engine: Engine, resolved: Resolved): Steps<CallResult> {
+export function attemptByPeerClock(engine: Engine, resolved: Resolved): MaybePromise<CallResult> {
   const before = engine.peers.of(resolved.peer).clockOffsetSeconds
-  const result = yield* attempt(engine, resolved)
-  if (!(isSafe(resolved) || resolved.isOwn === true) || result.answer.status !== 400) return result
-  const shift = Math.abs(engine.peers.of(resolved.peer).clockOffsetSeconds - before)
-  const kind = kindOf(result)
-  const isClock = shift > engine.toleranceSeconds && (kind === 'unauthenticated' || resolved.method === 'HEAD')
-  return isClock ? yield* attempt(engine, resolved) : result
-})
+  return andThen(attempt(engine, resolved), (result) => {
+    if (!(isSafe(resolved) || resolved.isOwn === true) || result.answer.status !== 400) return result
+    const shift = Math.abs(engine.peers.of(resolved.peer).clockOffsetSeconds - before)
+    const kind = kindOf(result)
+    const isClock = shift > engine.toleranceSeconds && (kind === 'unauthenticated' || resolved.method === 'HEAD')
+    return isClock ? attempt(engine, resolved) : result
+  })
+}
 
 /** Makes a call; where the peer has forgotten the session, once more with a signature. */
-function* attempt(engine: Engine, resolved: Resolved): Steps<CallResult> {
+function attempt(engine: Engine, resolved: Resolved): MaybePromise<CallResult> {
   const openSession = (call: Resolved, line: Line) => handshake(engine, { call, line }, attemptByPeerClock)
   const choose = () => chooseProof(engine, resolved, openSession)
-  const first = yield* exchange(engine, resolved, { choose, wasSent: false })
-  const { session, line } = first.call
-  if (session === undefined || line === undefined) return first
-  if (!isSessionUnknown(first)) {
+  return andThen(exchange(engine, resolved, { choose, wasSent: false }), (first) => {
+    const { session, line } = first.call
+    if (session === undefined || line === undefined) return first
+    if (isSessionUnknown(first)) return again(engine, resolved, { first, session, line })
     line.lost = 0
     return first
-  }
+  })
+}
+
+interface Lost {
+  readonly first: CallResult
+  readonly session: ClientSession
+  readonly line: Line
+}
+
+function again(engine: Engine, resolved: Resolved, { first, session, line }: Lost): MaybePromise<CallResult> {
   lose(line, session)
   const { name, created, expires, clockOffsetSeconds } = first.call
   // Condition: a call whose session the peer has forgotten is made again only while the lost one has not expired.
   if (expires <= nowSeconds(engine.clock) + clockOffsetSeconds) return first
   // The same name and times: whichever of the two arrives first, the other one meets its claim.
-  const again: Chosen = { ...resolved, name, created, expires, clockOffsetSeconds, line, session: undefined }
-  return yield* exchange(engine, resolved, { choose: () => again, wasSent: true })
+  const chosen = withRoom(resolved, { name, created, expires, clockOffsetSeconds, line, session: undefined })
+  return exchange(engine, resolved, { choose: () => chosen, wasSent: true })
 }
 
 /** Only who was called can say so, by a signature that is bound to this call. */
@@ -96,32 +106,57 @@ interface Way {
   readonly wasSent: boolean
 }
 
+/** How far an exchange has come, for whoever has to tell of its end. */
+interface Progress {
+  readonly startedAt: number
+  reached: Reached
+  isSent: boolean
+}
+
 /** Makes one exchange of a call, under a name of its own: exactly one event on this side, whatever happened. */
-function* exchange(engine: Engine, resolved: Resolved, way: Way): Steps<CallResult> {
-  const startedAt = platform.monotonicMs()
-  let reached: Resolved | Chosen | Sealed | Verified = resolved
-  let isSent = way.wasSent
-  try {
-    const chosen = yield* wait(way.choose())
-    reached = chosen
-    const sealed = yield* wait(seal(engine, chosen, (call) => discover(engine, call, attemptByPeerClock)))
-    reached = sealed
-    const signed = yield* wait(sign(engine, sealed))
-    isSent = true
-    const received = yield* wait(send(engine, signed))
-    const verified = yield* wait(verify(engine, received))
-    reached = verified
-    const answer = yield* wait(open(engine, verified))
-    const callId = callIdOf(sealed.name)
-    recordCaller(engine, { reached, startedAt, error: undefined, callId })
-    const isSealed =
-      verified.observed === undefined && (verified.sealed || verified.answer.fields.has('content-envelope'))
-    return { answer, callId, peer: verified.from, sealed: isSealed, url: resolved.url.href, call: verified }
-  } catch (cause) {
-    const error = explained(cause, { isSent, name: 'name' in reached ? reached.name : undefined })
-    recordCaller(engine, { reached, startedAt, error })
-    throw error
-  }
+function exchange(engine: Engine, resolved: Resolved, way: Way): MaybePromise<CallResult> {
+  const progress: Progress = { startedAt: platform.monotonicMs(), reached: resolved, isSent: way.wasSent }
+  return orElse(
+    () => andThen(prepare(engine, way, progress), (signed) => deliver(engine, signed, progress)),
+    (cause) => {
+      const { reached, startedAt, isSent } = progress
+      const error = explained(cause, { isSent, name: reached.name })
+      recordCaller(engine, { reached, startedAt, error })
+      throw error
+    },
+  )
+}
+
+/** All that is done to a call before it leaves. */
+function prepare(engine: Engine, way: Way, progress: Progress): MaybePromise<Signed> {
+  return andThen(way.choose(), (chosen) => {
+    // It is this one value that grows from here on.
+    progress.reached = chosen
+    const sealed = seal(engine, chosen, (call) => discover(engine, call, attemptByPeerClock))
+    return andThen(sealed, (ready) => sign(engine, ready))
+  })
+}
+
+function deliver(engine: Engine, signed: Signed, progress: Progress): MaybePromise<CallResult> {
+  progress.isSent = true
+  const verified = andThen(send(engine, signed), (received) => verify(engine, received))
+  return andThen(verified, (call) =>
+    andThen(open(engine, call), (answer) => finish(engine, { call, answer, progress })),
+  )
+}
+
+interface Finished {
+  readonly call: Verified
+  readonly answer: HttpAnswer
+  readonly progress: Progress
+}
+
+function finish(engine: Engine, { call, answer, progress }: Finished): CallResult {
+  const { reached, startedAt } = progress
+  const callId = callIdOf(call.name)
+  recordCaller(engine, { reached, startedAt, error: undefined, callId })
+  const isSealed = call.observed === undefined && (call.sealed || call.answer.fields.has('content-envelope'))
+  return { answer, callId, peer: call.from, sealed: isSealed, url: call.url.href, call }
 }
 
 /** Says which call it was, and whether it can have run: certainly not where nothing was sent. */

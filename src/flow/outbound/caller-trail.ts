@@ -3,11 +3,11 @@ import { isCountersignError } from '../../core/errors.ts'
 import { callIdOf } from '../call-id.ts'
 import type { Engine } from '../engine.ts'
 import { type Draft, takeError } from '../trail.ts'
-import type { Chosen, Resolved, Sealed, Verified } from './stages.ts'
+import type { Reached } from './stages.ts'
 
 /** What a caller's event is made from. */
 export interface CallerRecord {
-  readonly reached: Resolved | Chosen | Sealed | Verified
+  readonly reached: Reached
   readonly startedAt: number
   readonly error: unknown
   /** Where it was worked out already. */
@@ -31,16 +31,16 @@ export function recordCaller(engine: Engine, what: CallerRecord): void {
     takeError(draft, error)
     if (error.outcome !== undefined) draft.outcome = error.outcome
   }
-  if ('name' in reached) draft.callId = what.callId ?? callIdOf(reached.name)
-  if ('bytes' in reached) {
-    draft.sealed = reached.sealed
-    if (reached.bytes !== undefined) draft.requestBytes = reached.bytes.length
-  }
-  if ('from' in reached) takeAnswer(draft, reached)
+  if (reached.name !== undefined) draft.callId = what.callId ?? callIdOf(reached.name)
+  if (reached.sealed !== undefined) draft.sealed = reached.sealed
+  if (reached.bytes !== undefined) draft.requestBytes = reached.bytes.length
+  takeAnswer(draft, reached)
   engine.audit.write(draft)
 }
 
-function takeAnswer(draft: Draft, { answer, from, observed }: Verified): void {
+function takeAnswer(draft: Draft, { answer, from, observed }: Reached): void {
+  // Of an answer that was not verified nothing is written down.
+  if (answer === undefined || from === undefined) return
   draft.status = answer.status
   if (answer.body !== undefined) draft.answerBytes = answer.body.length
   draft.authenticatedBy = from.authenticatedBy

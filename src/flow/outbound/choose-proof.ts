@@ -1,8 +1,7 @@
 import { platform } from '#platform'
-import { advance } from '../../core/advance.ts'
 import { isAtOrBelow } from '../../core/canonical.ts'
 import { nowSeconds } from '../../core/clock.ts'
-import { type Steps, steps, wait } from '../../core/maybe-promise.ts'
+import { andThen, type MaybePromise } from '../../core/maybe-promise.ts'
 import { randomNonce } from '../../core/random.ts'
 import type { Engine } from '../engine.ts'
 import type { ClientSession, Line } from '../line.ts'
@@ -17,16 +16,65 @@ const LIFETIME_SECONDS = 60
 export type Handshake = (call: Resolved, line: Line) => Promise<void>
 
 /** Decides how a call proves itself: by a session where there is one or can be, else by the key of our token. */
-export const chooseProof = steps(function* (engine: Engine, call: Resolved, handshake: Handshake): Steps<Chosen> {
+export function chooseProof(engine: Engine, call: Resolved, handshake: Handshake): MaybePromise<Chosen> {
   const line = lineOf(engine, call)
-  const session = line === undefined ? undefined : yield* sessionOn(engine, line, { call, handshake })
+  const found = line === undefined ? undefined : sessionOn(engine, line, { call, handshake })
+  return andThen(found, (session) => named(engine, call, { session, line }))
+}
+
+/** Gives the call its name and its times. */
+function named(engine: Engine, call: Resolved, by: Pick<Chosen, 'session' | 'line'>): Chosen {
+  const { session } = by
   const { clockOffsetSeconds } = engine.peers.of(call.peer)
   const created = nowSeconds(engine.clock) + clockOffsetSeconds
   const name = session === undefined ? randomNonce() : `${session.id}.${++session.counter}`
   const expires = created + LIFETIME_SECONDS
-  // A value of its own: the call as it was resolved may be made again.
-  return advance(advance({}, call), { name, created, expires, clockOffsetSeconds, session, line })
-})
+  return withRoom(call, { name, created, expires, clockOffsetSeconds, session, line: by.line })
+}
+
+type Naming = Omit<Chosen, keyof Resolved>
+
+/**
+ * A value of its own, for the call as it was resolved may be made again. All that the steps will add has its place from
+ * the beginning: an object that grows is copied again and again.
+ */
+export function withRoom(
+  call: Resolved,
+  { name, created, expires, clockOffsetSeconds, session, line }: Naming,
+): Chosen {
+  const chosen = {
+    url: call.url,
+    target: call.target,
+    method: call.method,
+    fields: call.fields,
+    body: call.body,
+    peer: call.peer,
+    basePath: call.basePath,
+    signal: call.signal,
+    redirect: call.redirect,
+    options: call.options,
+    parent: call.parent,
+    isOwn: call.isOwn === true,
+    name,
+    created,
+    expires,
+    clockOffsetSeconds,
+    session,
+    line,
+    sealed: undefined,
+    wantsSealed: undefined,
+    bytes: undefined,
+    sealedFields: undefined,
+    request: undefined,
+    proof: undefined,
+    answer: undefined,
+    from: undefined,
+    token: undefined,
+    answerProof: undefined,
+    observed: undefined,
+  }
+  return chosen
+}
 
 /** Where sessions with the one who is called are kept, if this call may have one. */
 function lineOf(engine: Engine, call: Resolved): Line | undefined {
@@ -39,12 +87,21 @@ function lineOf(engine: Engine, call: Resolved): Line | undefined {
   return lineTo(engine.peers.of(call.peer), call.url.origin + basePath)
 }
 
-function* sessionOn(
+interface Opening {
+  readonly call: Resolved
+  readonly handshake: Handshake
+}
+
+function sessionOn(engine: Engine, line: Line, opening: Opening): MaybePromise<ClientSession | undefined> {
+  return andThen(usable(engine, line), (held) => heldOrNew(engine, line, { opening, held }))
+}
+
+function heldOrNew(
   engine: Engine,
   line: Line,
-  { call, handshake }: { call: Resolved; handshake: Handshake },
-): Steps<ClientSession | undefined> {
-  const held = yield* usable(engine, line)
+  { opening, held }: { readonly opening: Opening; readonly held: ClientSession | undefined },
+): MaybePromise<ClientSession | undefined> {
+  const { call, handshake } = opening
   const now = platform.monotonicMs()
   const isDue = held === undefined || now >= held.renewAtMs
   if (!isDue || now < line.retryAfterMs) return held
@@ -53,24 +110,27 @@ function* sessionOn(
   })
   // While the old session holds, nobody waits for the new one.
   if (held !== undefined) return held
-  yield* wait(orAborted(line.handshake, call.signal))
-  return yield* usable(engine, line)
+  return andThen(orAborted(line.handshake, call.signal), () => usable(engine, line))
 }
 
 /** The session of a line, if nothing has ended it. */
-function* usable(engine: Engine, line: Line): Steps<ClientSession | undefined> {
+function usable(engine: Engine, line: Line): MaybePromise<ClientSession | undefined> {
   const { session } = line
   if (session === undefined) return undefined
-  const own = yield* wait(engine.credentials.current())
+  return andThen(engine.credentials.current(), ({ keyId }) => {
+    // Condition: no call is made under a session that was opened under a key of ours that was rotated out.
+    const isOurs = !isOver(engine, session) && keyId === session.ownKeyId
+    // Condition: no call is made under a session with a peer for whose token trust no longer vouches.
+    return andThen(isOurs && isVouched(engine, session), (good) => {
+      if (good) return session
+      if (line.session === session) line.session = undefined
+      return undefined
+    })
+  })
+}
+
+function isOver(engine: Engine, session: ClientSession): boolean {
   // Condition: no call is made under a session that is over by either clock, or has no counter left.
-  const isOver =
-    engine.clock.now() >= session.expiresAt ||
-    platform.monotonicMs() >= session.endsAtMs ||
-    session.counter >= Number.MAX_SAFE_INTEGER
-  // Condition: no call is made under a session that was opened under a key of ours that was rotated out.
-  const isOurKey = own.keyId === session.ownKeyId
-  // Condition: no call is made under a session with a peer for whose token trust no longer vouches.
-  if (!isOver && isOurKey && (yield* wait(isVouched(engine, session)))) return session
-  if (line.session === session) line.session = undefined
-  return undefined
+  const isLate = engine.clock.now() >= session.expiresAt || platform.monotonicMs() >= session.endsAtMs
+  return isLate || session.counter >= Number.MAX_SAFE_INTEGER
 }

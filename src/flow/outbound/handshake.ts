@@ -1,5 +1,6 @@
 import { platform } from '#platform'
 import type { MaybePromise } from '../../core/maybe-promise.ts'
+import { peerOf } from '../../peer/workload-proof.ts'
 import { createHalf } from '../../session/agreement.ts'
 import { deriveSessionKeys } from '../../session/derive.ts'
 import { encodeOffer, readGrant, type SessionGrant } from '../../session/handshake.ts'
@@ -71,7 +72,8 @@ async function openSession(engine: Engine, call: Resolved, exchange: Exchange): 
   // Condition: a session that was being opened while sessions were ended by hand is not used.
   if (engine.sessions?.epoch !== epoch) return undefined
   const bounds = await boundsOf(engine, { grant, token, startedMs })
-  return { id: grant.id, keys, token, generation, isEnded: false, counter: 0, ...bounds }
+  const peer = peerOf(token, 'session')
+  return { id: grant.id, keys, peer, token, generation, isEnded: false, counter: 0, ...bounds }
 }
 
 /** A verified handshake tells what discovery would have told. */

@@ -1,10 +1,10 @@
 import { CountersignError } from '../../core/errors.ts'
-import { type Steps, steps, wait } from '../../core/maybe-promise.ts'
+import { andThen, type MaybePromise } from '../../core/maybe-promise.ts'
 import { answerContext } from '../../envelope/http-context.ts'
 import { openBytes } from '../../envelope/open.ts'
 import { isProofField, isUnproven } from '../../signature/coverage.ts'
 import type { Engine } from '../engine.ts'
-import { readAnnounced } from '../envelope-field.ts'
+import { type AnnouncedBody, readAnnounced } from '../envelope-field.ts'
 import type { HttpAnswer } from '../http-answer.ts'
 import { keyringOf, sessionKeyringOf } from '../keyring-of.ts'
 import { PROBLEM_TYPE } from '../problem.ts'
@@ -13,19 +13,24 @@ import type { Verified } from './stages.ts'
 const OURS = new Set(['workload-identity-token', 'content-digest', 'content-envelope', 'content-length'])
 
 /** Opens a sealed answer and leaves only what is proven of its header. */
-export const open = steps(function* (engine: Engine, call: Verified): Steps<HttpAnswer> {
+export function open(engine: Engine, call: Verified): MaybePromise<HttpAnswer> {
   const { answer } = call
   if (call.observed !== undefined) return answer
   const announced = readAnnounced(answer.fields)
-  const body = announced.sealed ? yield* openBody(engine, call, announced.contentType) : answer.body
+  const opened = announced.sealed ? openBody(engine, call, announced.contentType) : answer.body
+  return andThen(opened, (body) => present(call, announced, body))
+}
+
+function present(call: Verified, announced: AnnouncedBody, body: HttpAnswer['body']): HttpAnswer {
+  const { status } = call.answer
   // Condition: a plain answer to a call that had to be sealed is refused, unless it is a problem.
   if (call.wantsSealed && !announced.sealed && body !== undefined && announced.contentType !== PROBLEM_TYPE) {
     throw new CountersignError('answer-plaintext', { detail: { step: 'open' } })
   }
-  return { status: answer.status, fields: callerFields(call, announced), body }
-})
+  return { status, fields: callerFields(call, announced), body }
+}
 
-function* openBody(engine: Engine, call: Verified, contentType: string): Steps<HttpAnswer['body']> {
+function openBody(engine: Engine, call: Verified, contentType: string): MaybePromise<HttpAnswer['body']> {
   const { session } = call
   // Condition: an answer sealed to another key than that of the call's session and direction is refused.
   const keyring =
@@ -41,15 +46,10 @@ function* openBody(engine: Engine, call: Verified, contentType: string): Steps<H
     callName: call.name,
     status: call.answer.status,
   })
-  return yield* wait(
-    openBytes(call.answer.body ?? new Uint8Array(0), {
-      with: keyring,
-      context,
-    }),
-  )
+  return openBytes(call.answer.body ?? new Uint8Array(0), { with: keyring, context })
 }
 
-function callerFields(call: Verified, announced: { sealed: boolean; contentType: string }): HttpAnswer['fields'] {
+function callerFields(call: Verified, announced: AnnouncedBody): HttpAnswer['fields'] {
   const proof = call.answerProof
   const kept = call.answer.fields.filter((name) => {
     if (isProofField(name) || OURS.has(name)) return false

@@ -2,6 +2,7 @@ import { advance } from '../../core/advance.ts'
 import { type Bytes, utf8 } from '../../core/bytes.ts'
 import { targetOf } from '../../core/canonical.ts'
 import { CountersignError } from '../../core/errors.ts'
+import { andThen, type MaybePromise } from '../../core/maybe-promise.ts'
 import { Fields } from '../../core/message.ts'
 import { currentCall } from '../call-context.ts'
 import { fieldsFrom } from '../whatwg.ts'
@@ -29,12 +30,15 @@ const RESERVED = [
 ]
 
 /** Reads what the application wants, in the terms of `fetch`, and finds out who has to answer. */
-export async function resolve(
+export function resolve(
   destination: Destination,
-  wanted: { input: string | URL | Request; init: SecureInit | undefined; options: CallOptions },
-): Promise<Resolved> {
-  const { options } = wanted
-  const plain = await plainRequest(wanted.input, wanted.init, destination.baseUrl)
+  { input, init, options }: { input: string | URL | Request; init: SecureInit | undefined; options: CallOptions },
+): MaybePromise<Resolved> {
+  return andThen(plainRequest(input, init, destination.baseUrl), (plain) => address(destination, plain, options))
+}
+
+/** Finds the peer, and holds the call to what a call may be. */
+function address(destination: Destination, plain: Plain, options: CallOptions): Resolved {
   const { url } = plain
   // Condition: a call to another scheme than http and https, or with credentials in its URL, is refused.
   if (!/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '') {
@@ -66,11 +70,11 @@ function peerUnknown(url: URL): CountersignError {
 
 type Plain = Pick<Resolved, 'url' | 'method' | 'fields' | 'body' | 'signal' | 'redirect'>
 
-async function plainRequest(
+function plainRequest(
   input: string | URL | Request,
   init: SecureInit | undefined,
   baseUrl: string | undefined,
-): Promise<Plain> {
+): MaybePromise<Plain> {
   const body = simpleBody(init?.body)
   if (input instanceof Request || body === 'not-simple') return fromRequest(input, init, baseUrl)
   // What travels may be longer than what the application has: the transport counts.

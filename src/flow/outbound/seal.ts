@@ -1,6 +1,7 @@
 import { advance } from '../../core/advance.ts'
+import type { Bytes } from '../../core/bytes.ts'
 import { CountersignError } from '../../core/errors.ts'
-import { type Steps, steps, wait } from '../../core/maybe-promise.ts'
+import { andThen, type MaybePromise } from '../../core/maybe-promise.ts'
 import type { Jwk } from '../../crypto/primitives.ts'
 import { requestContext } from '../../envelope/http-context.ts'
 import { type Recipient, recipient } from '../../envelope/recipients.ts'
@@ -14,16 +15,28 @@ import type { Chosen, Resolved, Sealed } from './stages.ts'
 export type Discover = (call: Resolved) => Promise<void>
 
 /** Decides whether this attempt is sealed, and seals it under its name. Nothing that fails makes it less. */
-export const seal = steps(function* (engine: Engine, call: Chosen, discover: Discover): Steps<Sealed> {
-  const isDue = yield* isSealingDue(engine, call, discover)
-  if (!isDue) return advance(call, { sealed: false, wantsSealed: false, bytes: call.body, sealedFields: {} })
-  if (call.session === undefined) yield* assertOpener(engine)
-  const isEmpty = call.body === undefined || call.body.length === 0
-  if (isEmpty) {
-    const sealedFields = { [ACCEPT_ENVELOPE]: 'sve1' }
-    return advance(call, { sealed: false, wantsSealed: true, bytes: undefined, sealedFields })
+export function seal(engine: Engine, call: Chosen, discover: Discover): MaybePromise<Sealed> {
+  return andThen(isSealingDue(engine, call, discover), (isDue) => {
+    if (!isDue) return advance(call, { sealed: false, wantsSealed: false, bytes: call.body, sealedFields: {} })
+    const opener = call.session === undefined ? assertOpener(engine) : undefined
+    return andThen(opener, () => sealNow(engine, call, discover))
+  })
+}
+
+function sealNow(engine: Engine, call: Chosen, discover: Discover): MaybePromise<Sealed> {
+  const { body } = call
+  if (body !== undefined && body.length > 0) {
+    return andThen(openerOf(engine, call, discover), (to) => sealBody(engine, call, { body, to }))
   }
-  const to = yield* openerOf(engine, call, discover)
+  const sealedFields = { [ACCEPT_ENVELOPE]: 'sve1' }
+  return advance(call, { sealed: false, wantsSealed: true, bytes: undefined, sealedFields })
+}
+
+function sealBody(
+  engine: Engine,
+  call: Chosen,
+  { body, to }: { readonly body: Bytes; readonly to: Recipient },
+): MaybePromise<Sealed> {
   const contentType = call.fields.get('content-type') ?? ''
   const context = requestContext({
     method: call.method,
@@ -33,11 +46,12 @@ export const seal = steps(function* (engine: Engine, call: Chosen, discover: Dis
     contentType,
     callName: call.name,
   })
-  const bytes = yield* wait(sealBytes(call.body as Uint8Array, { to, context }))
-  return advance(call, { sealed: true, wantsSealed: true, bytes, sealedFields: sealedFields(contentType) })
-})
+  return andThen(sealBytes(body, { to, context }), (bytes) =>
+    advance(call, { sealed: true, wantsSealed: true, bytes, sealedFields: sealedFields(contentType) }),
+  )
+}
 
-function* isSealingDue(engine: Engine, call: Chosen, discover: Discover): Steps<boolean> {
+function isSealingDue(engine: Engine, call: Chosen, discover: Discover): MaybePromise<boolean> {
   if (call.isOwn === true) return false
   const choice = call.options.seal ?? 'auto'
   if (choice === 'always') return true
@@ -54,8 +68,7 @@ function* isSealingDue(engine: Engine, call: Chosen, discover: Discover): Steps<
   if (call.url.protocol === 'http:' && !isLoopback(call.url.hostname)) return true
   // A session's handshake has asked already.
   if (call.body === undefined || call.session !== undefined) return false
-  yield* wait(discover(call))
-  return isDemanded()
+  return andThen(discover(call), isDemanded)
 }
 
 /** Only names and addresses that cannot leave the machine (RFC 6761 §6.3). */
@@ -63,17 +76,13 @@ export function isLoopback(hostname: string): boolean {
   return /^(localhost|.+\.localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\])$/.test(hostname)
 }
 
-function* assertOpener(engine: Engine): Steps<void> {
-  yield* wait(engine.credentials.current())
-  // Condition: a sealed call by a workload that has no key to open the answer with is refused.
-  if (engine.credentials.sealKeys().length === 0) {
-    throw new CountersignError('credentials-invalid', {
-      detail: {
-        option: 'credentials',
-        fix: 'add a recipient key ("use": "enc") so that answers can be sealed to this workload',
-      },
-    })
-  }
+function assertOpener(engine: Engine): MaybePromise<void> {
+  return andThen(engine.credentials.current(), () => {
+    // Condition: a sealed call by a workload that has no key to open the answer with is refused.
+    if (engine.credentials.sealKeys().length > 0) return
+    const fix = 'add a recipient key ("use": "enc") so that answers can be sealed to this workload'
+    throw new CountersignError('credentials-invalid', { detail: { option: 'credentials', fix } })
+  })
 }
 
 function learnedKey(engine: Engine, peer: string): Jwk | undefined {
@@ -82,19 +91,20 @@ function learnedKey(engine: Engine, peer: string): Jwk | undefined {
 }
 
 /** Who opens the body: the other end of the session and nobody else, or whoever holds the peer's seal key. */
-function* openerOf(engine: Engine, call: Chosen, discover: Discover): Steps<Recipient> {
+function openerOf(engine: Engine, call: Chosen, discover: Discover): MaybePromise<Recipient> {
   const { session } = call
   if (session !== undefined) return sessionKeyringOf(session.id, session.keys.clientSeal)
-  return recipient(yield* keyOf(engine, call, discover))
+  return andThen(keyOf(engine, call, discover), recipient)
 }
 
-function* keyOf(engine: Engine, call: Resolved, discover: Discover): Steps<Jwk> {
+function keyOf(engine: Engine, call: Resolved, discover: Discover): MaybePromise<Jwk> {
   const find = () => engine.trust.current().sealKeysFor(call.peer)[0] ?? learnedKey(engine, call.peer)
   const known = find()
   if (known !== undefined) return known
-  yield* wait(discover(call))
-  const found = find()
-  // Condition: a call that has to be sealed to a peer without a seal key is refused.
-  if (found === undefined) throw new CountersignError('peer-cannot-open', { detail: { step: 'seal' } })
-  return found
+  return andThen(discover(call), () => {
+    const found = find()
+    // Condition: a call that has to be sealed to a peer without a seal key is refused.
+    if (found === undefined) throw new CountersignError('peer-cannot-open', { detail: { step: 'seal' } })
+    return found
+  })
 }

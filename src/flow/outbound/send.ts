@@ -1,5 +1,6 @@
 import { advance } from '../../core/advance.ts'
 import { CountersignError } from '../../core/errors.ts'
+import { andThen, type MaybePromise, orElse, settle } from '../../core/maybe-promise.ts'
 import { Fields } from '../../core/message.ts'
 import type { Engine, ExchangeAnswer, Transport } from '../engine.ts'
 import { fieldsOf, headersOf, readStream } from '../whatwg.ts'
@@ -8,24 +9,29 @@ import type { Received, Signed } from './stages.ts'
 const DEFAULT_MAX_ANSWER_BYTES = 16_777_216
 
 /** Delivers the request and reads the whole answer, bounded in size and time. */
-export async function send(engine: Engine, call: Signed): Promise<Received> {
+export function send(engine: Engine, call: Signed): MaybePromise<Received> {
   const maxBytes = call.options.maxAnswerBytes ?? DEFAULT_MAX_ANSWER_BYTES
-  try {
-    const { status, fields, body } = await deliver(engine.transport, call, maxBytes)
-    // Condition: an answer that is larger than the limit is refused.
-    if (body === 'too-large' || body.length > maxBytes)
-      throw new CountersignError('answer-too-large', { detail: { step: 'size' } })
-    return advance(call, { answer: { status, fields, body: body.length === 0 ? undefined : body } })
-  } catch (cause) {
-    call.signal?.throwIfAborted()
-    if (cause instanceof CountersignError) throw cause
-    throw new CountersignError('transport-failed', { cause, outcome: 'unknown' })
+  return orElse(
+    () => andThen(deliver(engine.transport, call, maxBytes), (came) => receive(call, came, maxBytes)),
+    (cause) => {
+      call.signal?.throwIfAborted()
+      if (cause instanceof CountersignError) throw cause
+      throw new CountersignError('transport-failed', { cause, outcome: 'unknown' })
+    },
+  )
+}
+
+function receive(call: Signed, { status, fields, body }: Came, maxBytes: number): Received {
+  // Condition: an answer that is larger than the limit is refused.
+  if (body === 'too-large' || body.length > maxBytes) {
+    throw new CountersignError('answer-too-large', { detail: { step: 'size' } })
   }
+  return advance(call, { answer: { status, fields, body: body.length === 0 ? undefined : body } })
 }
 
 type Came = Omit<ExchangeAnswer, 'fields'> & { readonly fields: Fields }
 
-async function deliver(transport: Transport, call: Signed, maxBytes: number): Promise<Came> {
+function deliver(transport: Transport, call: Signed, maxBytes: number): MaybePromise<Came> {
   if (transport.exchange === undefined) return fetchOver(transport, call, maxBytes)
   const { url, target, method, request, bytes: body, signal } = call
   const wanted = {
@@ -37,8 +43,11 @@ async function deliver(transport: Transport, call: Signed, maxBytes: number): Pr
     signal,
     maxBytes,
   }
-  const answer = await transport.exchange(wanted)
-  return { status: finalStatus(answer.status), fields: new Fields(answer.fields), body: answer.body }
+  return andThen(settle(transport.exchange(wanted)), (answer) => ({
+    status: finalStatus(answer.status),
+    fields: new Fields(answer.fields),
+    body: answer.body,
+  }))
 }
 
 async function fetchOver(transport: Transport, call: Signed, maxBytes: number): Promise<Came> {

@@ -71,3 +71,8 @@ export interface Verified extends Received {
   readonly answerProof: Proof | undefined
   readonly observed: CountersignError | undefined
 }
+
+/** How far a call came: what an audit event can be made from. */
+export type Reached = Resolved & {
+  readonly [Name in Exclude<keyof Verified, keyof Resolved>]?: Verified[Name] | undefined
+}

@@ -2,7 +2,7 @@ import { advance } from '../../core/advance.ts'
 import { nowSeconds } from '../../core/clock.ts'
 import type { Code } from '../../core/codes.ts'
 import { CountersignError, isCountersignError } from '../../core/errors.ts'
-import { type MaybePromise, type Steps, steps, wait } from '../../core/maybe-promise.ts'
+import { andThen, type MaybePromise, orElse } from '../../core/maybe-promise.ts'
 import { anonymous, type Peer } from '../../identity/peer.ts'
 import { peerOf } from '../../peer/workload-proof.ts'
 import { checkContentDigest } from '../../signature/content-digest.ts'
@@ -29,18 +29,23 @@ import type { Received, Verified } from './stages.ts'
  * Verifies an answer: signed, by the peer that was called, for this very request, its body unchanged. Whatever is
  * missing is an error, not a warning: a proxy's own answer too.
  */
-export const verify = steps(function* (engine: Engine, call: Received): Steps<Verified> {
-  try {
-    const proven = yield* prove(engine, call)
-    yield* checkBody(call, proven.answerProof)
-    learn(engine, call, proven)
-    const { from, token, answerProof } = proven
-    return advance(call, { from, token, answerProof, observed: undefined })
-  } catch (cause) {
-    if ((call.options.mode ?? engine.mode) !== 'observe' || call.wantsSealed || !isCountersignError(cause)) throw cause
-    return advance(call, { from: anonymous, token: undefined, answerProof: undefined, observed: cause })
-  }
-})
+export function verify(engine: Engine, call: Received): MaybePromise<Verified> {
+  return orElse(
+    () =>
+      andThen(prove(engine, call), (proven) =>
+        andThen(checkBody(call, proven.answerProof), () => {
+          learn(engine, call, proven)
+          const { from, token, answerProof } = proven
+          return advance(call, { from, token, answerProof, observed: undefined })
+        }),
+      ),
+    (cause) => {
+      const isLenient = (call.options.mode ?? engine.mode) === 'observe' && !call.wantsSealed
+      if (!isLenient || !isCountersignError(cause)) throw cause
+      return advance(call, { from: anonymous, token: undefined, answerProof: undefined, observed: cause })
+    },
+  )
+}
 
 interface Proven {
   readonly from: Peer
@@ -48,19 +53,24 @@ interface Proven {
   readonly answerProof: Proof
 }
 
-function* prove(engine: Engine, call: Received): Steps<Proven> {
+function prove(engine: Engine, call: Received): MaybePromise<Proven> {
   const { session, answer } = call
-  const answerProof = attempt(
-    'answer-malformed',
-    () => readQuickly(answer.fields, 'answer') ?? readProof(answer.fields, 'answer'),
-  )
+  const answerProof = readAnswerProof(answer)
   // Condition: an answer without a signature is refused.
   if (answerProof === undefined) throw unsigned()
-  if (!isSessionProof(answerProof)) return yield* proveByToken(engine, call, answerProof)
+  if (!isSessionProof(answerProof)) return proveByToken(engine, call, answerProof)
   // Condition: an answer by the keys of a session to a call that was not made under it is refused.
   if (session === undefined || answerProof.parameters.keyid !== session.id)
     throw foreign(call, answerProof.parameters.keyid)
-  return yield* proveBySession(engine, { call, answerProof, session })
+  return proveBySession(engine, { call, answerProof, session })
+}
+
+function readAnswerProof({ fields }: HttpAnswer): Proof | undefined {
+  try {
+    return readQuickly(fields, 'answer') ?? readProof(fields, 'answer')
+  } catch (cause) {
+    return rethrow('answer-malformed', cause)
+  }
 }
 
 interface UnderSession {
@@ -69,36 +79,49 @@ interface UnderSession {
   readonly session: ClientSession
 }
 
-function* proveBySession(engine: Engine, { call, answerProof, session }: UnderSession): Steps<Proven> {
-  const { answer, request } = call
-  // Condition: an answer under a session that has ended since, by hand or because trust no longer vouches, is refused.
-  if (session.isEnded || !(yield* wait(isVouched(engine, session)))) {
-    throw new CountersignError('answer-invalid', { detail: { step: 'session' } })
-  }
-  checkAnswerCoverage(answerProof, answer, { requestProof: call.proof })
-  const text = attempt('answer-invalid', () => proofText(answerProof, answer, request))
-  yield* attemptAsync('answer-invalid', () => verifyMac(answerProof, text, session.keys.serverMac))
-  rememberShape(answerProof, 'answer')
-  return { from: peerOf(session.token, 'session'), token: undefined, answerProof }
+function proveBySession(engine: Engine, under: UnderSession): MaybePromise<Proven> {
+  return andThen(isVouched(engine, under.session), (vouched) => {
+    // Condition: an answer under a session that has ended since, by hand or because trust no longer vouches, is refused.
+    if (under.session.isEnded || !vouched) throw new CountersignError('answer-invalid', { detail: { step: 'session' } })
+    return byKeyOf(under)
+  })
 }
 
-function* proveByToken(engine: Engine, call: Received, answerProof: Proof): Steps<Proven> {
+function byKeyOf({ call, answerProof, session }: UnderSession): MaybePromise<Proven> {
   const { answer, request } = call
+  checkAnswerCoverage(answerProof, answer, { requestProof: call.proof })
+  const holds = attempt('answer-invalid', () =>
+    verifyMac(answerProof, proofText(answerProof, answer, request), session.keys.serverMac),
+  )
+  return andThen(holds, () => {
+    rememberShape(answerProof, 'answer')
+    return { from: session.peer, token: undefined, answerProof }
+  })
+}
+
+function proveByToken(engine: Engine, call: Received, answerProof: Proof): MaybePromise<Proven> {
+  const { answer } = call
   // Condition: an answer to a call under a session is signed by its keys, unless it is a refusal.
   if (call.session !== undefined && !isRefusal(answer)) throw unsigned()
   const wit = answer.fields.get('workload-identity-token')
   // Condition: an answer without a token is refused.
   if (wit === undefined) throw unsigned()
-  const token = yield* attemptAsync('answer-invalid', () => engine.tokens.verify(wit, engine.trust.current()))
+  const verified = attempt('answer-invalid', () => engine.tokens.verify(wit, engine.trust.current()))
+  return andThen(verified, (token) => byKeyOfToken(call, answerProof, token))
+}
+
+function byKeyOfToken(call: Received, answerProof: Proof, token: VerifiedToken): MaybePromise<Proven> {
+  const { answer, request } = call
   // Condition: an answer by another workload than the one that was called is refused.
   if (token.id.id !== call.peer) throw foreign(call, token.id.id)
   checkAnswerCoverage(answerProof, answer, {
     requestProof: call.proof,
     acceptUnbound: call.options.dangerouslyAcceptUnboundAnswers === true,
   })
-  const base = attempt('answer-invalid', () => proofBase(answerProof, answer, request))
-  yield* attemptAsync('answer-invalid', () => verifyProof(answerProof, base, token.proofKey))
-  return { from: peerOf(token, 'signature'), token, answerProof }
+  const holds = attempt('answer-invalid', () =>
+    verifyProof(answerProof, proofBase(answerProof, answer, request), token.proofKey),
+  )
+  return andThen(holds, () => ({ from: peerOf(token, 'signature'), token, answerProof }))
 }
 
 /** What is said before a call is proven: a problem of ours and nothing else. */
@@ -114,16 +137,16 @@ function foreign(call: Received, received = ''): CountersignError {
   return new CountersignError('answer-foreign', { detail: { step: 'peer', expected: call.peer, received } })
 }
 
-function* checkBody(call: Received, proof: Proof): Steps<void> {
+function checkBody(call: Received, proof: Proof): MaybePromise<void> {
   const { body, fields } = call.answer
   const digest = proof.covers('content-digest') ? fields.get('content-digest') : undefined
   if (digest === undefined) {
     // Condition: an answer whose signature covers no digest may not carry one byte of a body.
     if (body !== undefined) throw new CountersignError('answer-invalid', { detail: { step: 'body' } })
-    return
+    return undefined
   }
   // Condition: an answer whose body was changed is refused.
-  yield* attemptAsync('answer-invalid', () => checkContentDigest(digest, body ?? new Uint8Array(0)))
+  return attempt('answer-invalid', () => checkContentDigest(digest, body ?? new Uint8Array(0)))
 }
 
 /** An answer teaches: the peer's clock, its newest seal key, and whether it asks for sealing. */
@@ -149,23 +172,11 @@ function offsetOf(engine: Engine, call: Received, created: number): number {
 }
 
 /** A caller learns one thing of a bad answer; what was wrong in detail is for its own trail. */
+function attempt<T>(code: Code, body: () => MaybePromise<T>): MaybePromise<T> {
+  return orElse(body, (cause) => rethrow(code, cause))
+}
+
 function rethrow(code: Code, cause: unknown): never {
   if (!isCountersignError(cause)) throw cause
   throw new CountersignError(code, { cause, detail: { ...cause.detail, step: cause.detail.step ?? cause.code } })
-}
-
-function attempt<T>(code: Code, body: () => T): T {
-  try {
-    return body()
-  } catch (cause) {
-    return rethrow(code, cause)
-  }
-}
-
-function* attemptAsync<T>(code: Code, body: () => MaybePromise<T>): Steps<T> {
-  try {
-    return yield* wait(body())
-  } catch (cause) {
-    return rethrow(code, cause)
-  }
 }

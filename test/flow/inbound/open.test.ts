@@ -29,7 +29,8 @@ it('a sealed body that no proof covers is refused', async () => {
   const admission = await admit(sound.guard, arrival)
   if (admission.kind !== 'admitted') throw admission.error
   for (const lacking of [{ proof: undefined }, { token: undefined }, { bytes: undefined }]) {
-    await expect(open(sound.guard, { ...admission.stage, ...lacking })).rejects.toMatchObject({ code: 'unopened' })
+    const opening = async () => open(sound.guard, { ...admission.stage, ...lacking })
+    await expect(opening()).rejects.toMatchObject({ code: 'unopened' })
   }
 })
 
