@@ -96,19 +96,20 @@ function sha256(data: Uint8Array, encoding: 'base64' | 'binary'): string {
     : nodeCrypto.hash('sha256', data, encoding)
 }
 
+/** The outer hash of a MAC: the outer block of the key, then the digest of the inner hash. */
+const outer = Buffer.allocUnsafeSlow(BLOCK_BYTES + DIGEST_BYTES)
+
 /** A key of HMAC: the two blocks its hashes begin with (RFC 2104). Nothing that prints it can show them. */
 class HmacKey {
-  readonly #inner: Buffer
-  /** Behind the block the digest of the inner hash is put. */
-  readonly #outer: Buffer
+  /** In one piece: a process keeps thousands, and comes to most of them after long. */
+  readonly #blocks: Buffer
 
   constructor(raw: Uint8Array) {
     const key = raw.length > BLOCK_BYTES ? createHash('sha256').update(raw).digest() : raw
-    this.#inner = Buffer.alloc(BLOCK_BYTES, 0x36)
-    this.#outer = Buffer.alloc(BLOCK_BYTES + DIGEST_BYTES, 0x5c)
+    this.#blocks = Buffer.alloc(2 * BLOCK_BYTES, 0x5c).fill(0x36, 0, BLOCK_BYTES)
     for (let i = 0; i < key.length; i++) {
-      this.#inner[i] = (key[i] as number) ^ 0x36
-      this.#outer[i] = (key[i] as number) ^ 0x5c
+      this.#blocks[i] = (key[i] as number) ^ 0x36
+      this.#blocks[BLOCK_BYTES + i] = (key[i] as number) ^ 0x5c
     }
   }
 
@@ -116,14 +117,15 @@ class HmacKey {
   roomFor(length: number): Buffer {
     const room =
       length <= SCRATCH_BYTES ? scratch.subarray(0, BLOCK_BYTES + length) : Buffer.allocUnsafeSlow(BLOCK_BYTES + length)
-    room.set(this.#inner)
+    this.#blocks.copy(room, 0, 0, BLOCK_BYTES)
     return room
   }
 
   /** The MAC, in base64, of the message that was put there. */
   finish(message: Buffer): string {
-    this.#outer.write(sha256(message, 'binary'), BLOCK_BYTES, 'latin1')
-    return sha256(this.#outer, 'base64')
+    this.#blocks.copy(outer, 0, BLOCK_BYTES)
+    outer.write(sha256(message, 'binary'), BLOCK_BYTES, 'latin1')
+    return sha256(outer, 'base64')
   }
 }
 
