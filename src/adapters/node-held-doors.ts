@@ -86,7 +86,11 @@ function isPlain(res: ServerResponse, by: Readonly<Record<keyof Doors, unknown>>
  */
 function rootOf(res: ServerResponse): object | undefined {
   let root: object | undefined
-  for (let at: object = Object.getPrototypeOf(res); at !== native; at = Object.getPrototypeOf(at)) root = at
+  for (let at: object | null = Object.getPrototypeOf(res); at !== native; at = Object.getPrototypeOf(at)) {
+    // Condition: an answer that does not inherit from Node’s is held on its own, and nothing it inherits from is changed.
+    if (at === null) return undefined
+    root = at
+  }
   return root
 }
 

@@ -8,8 +8,9 @@ import type { TextStream } from './text-stream.ts'
 /**
  * Makes a sink that writes events as NDJSON: one JSON object and a line feed for each. A batch counts as written when
  * the stream says so, and only then comes the next: a slow stream fills the queue, not the memory. The stream stays
- * yours: it is not ended on close (a `WritableStream`, which gets UTF-8 bytes, is unlocked). It does not prove that
- * anything reached a disk.
+ * yours: it is not ended on close (a `WritableStream`, which gets UTF-8 bytes, is unlocked). To a Node stream, events are
+ * handed over at once or within 20 ms of the write before: who kills the process loses so much of them. It does not prove
+ * that anything reached a disk.
  *
  * @throws `option-invalid`
  * @example

@@ -84,6 +84,7 @@ interface CoverageList {
 }
 
 const MAX_LISTS = 256
+const MAX_NAMES_LENGTH = 2048
 /** By the names of the header fields, in their order: the messages of a service have few kinds of header. */
 const lists: Readonly<Record<MessageKind, Map<string, CoverageList>>> = { request: new Map(), answer: new Map() }
 
@@ -94,6 +95,8 @@ function listFor(kind: MessageKind, fields: Fields): CoverageList {
   const components =
     kind === 'request' ? [METHOD, TARGET, ...requestCoverage(fields)] : [...OF_ANSWER, ...answerCoverage(fields)]
   const list = { components, text: memberOf(components, '') }
+  // What is too long to be signed, or long enough to fill the memory, is not remembered.
+  if (components.length > MAX_COMPONENTS[kind] || names.length > MAX_NAMES_LENGTH) return list
   const oldest = lists[kind].keys().next()
   if (lists[kind].size >= MAX_LISTS && !oldest.done) lists[kind].delete(oldest.value)
   lists[kind].set(names, list)

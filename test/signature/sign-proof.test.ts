@@ -49,6 +49,26 @@ describe('signing a request', () => {
     expect(refusal(() => signRequest({ ...given, label: 'Sig 1' })).code).toBe('option-invalid')
   })
 
+  it('covers what a message has, whatever messages came before', async () => {
+    const key = await signingKey(freshKey())
+    const covered = async (names: readonly string[]) => {
+      const fields = new Fields(names.flatMap((name) => [name, 'v']))
+      const given = { request: { ...plainRequest, fields }, parameters: requestParameters, signingKey: key }
+      return (await signRequest(given)).proof.components.map(({ name }) => name).slice(2)
+    }
+    // More kinds of header than are remembered, each as a part, a whole and an order of the others.
+    for (const round of [1, 2]) {
+      for (let i = 0; i < 300; i++) {
+        const names = [`x-${i}`, `x-${(i + round) % 300}-b`]
+        expect(await covered(names)).toEqual(names)
+      }
+    }
+    expect(await covered(['x-1-b', 'x-0'])).toEqual(['x-1-b', 'x-0'])
+    expect(await covered(['x-0'])).toEqual(['x-0'])
+    const long = Array.from({ length: 30 }, (_, i) => `x-${'long'.repeat(20)}-${i}`)
+    for (const names of [long, long.toReversed(), long]) expect(await covered(names)).toEqual(names)
+  }, 30_000)
+
   it('a message with more fields than a proof may cover is not signed', async () => {
     const key = await signingKey(freshKey())
     const sign = (count: number) =>

@@ -63,6 +63,7 @@ function bySession(guard: GuardSettings, parsed: Parsed, proof: Proof): MaybePro
   const { engine } = guard
   const session = engine.sessions?.table.find(proof.parameters.keyid ?? '')
   const isOurs = guard.offersSessions && session !== undefined && isAtOrBelow(session.basePath, parsed.target.path)
+  // Condition: a proof of a session that is not open here is refused before the body is read.
   if (!isOurs) throw sessionUnknown()
   return andThen(isAlive(engine, session), (alive) => {
     if (!alive) throw sessionUnknown()
@@ -73,7 +74,6 @@ function bySession(guard: GuardSettings, parsed: Parsed, proof: Proof): MaybePro
 }
 
 function sessionUnknown(): CountersignError {
-  // Condition: a proof of a session that is not open here is refused before the body is read.
   return new CountersignError('session-unknown', { detail: { step: 'session' } })
 }
 

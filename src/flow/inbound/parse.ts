@@ -7,7 +7,7 @@ import { readQuickly } from '../../signature/quick-proof.ts'
 import { callIdOf } from '../call-id.ts'
 import { readAnnounced } from '../envelope-field.ts'
 import type { GuardSettings } from './guard-settings.ts'
-import type { Arrival, Parsed } from './stages.ts'
+import { type Arrival, createParsed, type Parsed } from './stages.ts'
 
 const METHOD = /^[A-Z][A-Z0-9-]{0,31}$/
 const MAX_FIELD_BYTES = 65_536
@@ -31,34 +31,7 @@ export function parse(guard: GuardSettings, arrival: Arrival, early: Early): Par
   checkUpgrade(guard, request, proof)
   const announced = readAnnounced(request.fields)
   const { startedAt } = early
-  return withRoom({ arrival, request, callId, startedAt, target, proof, observed, announced })
-}
-
-/** All that the steps will add has its place from the beginning: an object that grows is copied again and again. */
-function withRoom({ arrival, request, callId, startedAt, target, proof, observed, announced }: Parsed): Parsed {
-  const call = {
-    arrival,
-    request,
-    callId,
-    startedAt,
-    target,
-    proof,
-    observed,
-    announced,
-    peer: undefined,
-    token: undefined,
-    session: undefined,
-    judged: undefined,
-    once: undefined,
-    decision: undefined,
-    sealAnswer: undefined,
-    bytes: undefined,
-    body: undefined,
-    fields: undefined,
-    droppedFields: undefined,
-    json: undefined,
-  }
-  return call
+  return createParsed({ arrival, request, callId, startedAt, target, proof, observed, announced })
 }
 
 /** The request as its caller signed it: with what an ingress has cut off its path. */

@@ -10,14 +10,14 @@ import type { HttpAnswer } from '../http-answer.ts'
 import { type ClientSession, giveUp, type Line } from '../line.ts'
 import { readProblemKind } from '../problem.ts'
 import { recordCaller } from './caller-trail.ts'
-import { chooseProof, withRoom } from './choose-proof.ts'
+import { chooseProof } from './choose-proof.ts'
 import { discover } from './discover.ts'
 import { handshake } from './handshake.ts'
 import { open } from './open.ts'
 import { seal } from './seal.ts'
 import { send } from './send.ts'
 import { sign } from './sign.ts'
-import type { Chosen, Reached, Resolved, Signed, Verified } from './stages.ts'
+import { type Chosen, createChosen, type Reached, type Resolved, type Signed, type Verified } from './stages.ts'
 import { verify } from './verify.ts'
 
 const MAX_LOST = 3
@@ -75,7 +75,7 @@ function again(engine: Engine, resolved: Resolved, { first, session, line }: Los
   // Condition: a call whose session the peer has forgotten is made again only while the lost one has not expired.
   if (expires <= nowSeconds(engine.clock) + clockOffsetSeconds) return first
   // The same name and times: whichever of the two arrives first, the other one meets its claim.
-  const chosen = withRoom(resolved, { name, created, expires, clockOffsetSeconds, line, session: undefined })
+  const chosen = createChosen(resolved, { name, created, expires, clockOffsetSeconds, line, session: undefined })
   return exchange(engine, resolved, { choose: () => chosen, wasSent: true })
 }
 

@@ -8,7 +8,7 @@ import type { ClientSession, Line } from '../line.ts'
 import { lineTo } from '../peer-memory.ts'
 import { isVouched } from '../vouched.ts'
 import { orAborted } from './deadline.ts'
-import type { Chosen, Resolved } from './stages.ts'
+import { type Chosen, createChosen, type Resolved } from './stages.ts'
 
 const LIFETIME_SECONDS = 60
 
@@ -29,51 +29,7 @@ function named(engine: Engine, call: Resolved, by: Pick<Chosen, 'session' | 'lin
   const created = nowSeconds(engine.clock) + clockOffsetSeconds
   const name = session === undefined ? randomNonce() : `${session.id}.${++session.counter}`
   const expires = created + LIFETIME_SECONDS
-  return withRoom(call, { name, created, expires, clockOffsetSeconds, session, line: by.line })
-}
-
-type Naming = Omit<Chosen, keyof Resolved>
-
-/**
- * A value of its own, for the call as it was resolved may be made again. All that the steps will add has its place from
- * the beginning: an object that grows is copied again and again.
- */
-export function withRoom(
-  call: Resolved,
-  { name, created, expires, clockOffsetSeconds, session, line }: Naming,
-): Chosen {
-  const chosen = {
-    url: call.url,
-    target: call.target,
-    method: call.method,
-    fields: call.fields,
-    body: call.body,
-    peer: call.peer,
-    basePath: call.basePath,
-    signal: call.signal,
-    redirect: call.redirect,
-    options: call.options,
-    parent: call.parent,
-    isOwn: call.isOwn === true,
-    name,
-    created,
-    expires,
-    clockOffsetSeconds,
-    session,
-    line,
-    sealed: undefined,
-    wantsSealed: undefined,
-    bytes: undefined,
-    sealedFields: undefined,
-    request: undefined,
-    proof: undefined,
-    answer: undefined,
-    from: undefined,
-    token: undefined,
-    answerProof: undefined,
-    observed: undefined,
-  }
-  return chosen
+  return createChosen(call, { name, created, expires, clockOffsetSeconds, session, line: by.line })
 }
 
 /** Where sessions with the one who is called are kept, if this call may have one. */
