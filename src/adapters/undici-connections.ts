@@ -13,7 +13,6 @@ export type Wanted = Pick<UndiciRequest, 'origin' | 'path' | 'method' | 'headers
 /** The pools of a transport, and the exchanges that run over them. */
 export class Connections {
   readonly #options: UndiciTransportOptions
-  readonly #timeouts: Pick<UndiciRequest, 'headersTimeout' | 'bodyTimeout'>
   readonly #pools = new Map<string, Pool>()
   readonly #connecting = new Set<Socket>()
   #running = 0
@@ -22,11 +21,6 @@ export class Connections {
 
   constructor(options: UndiciTransportOptions) {
     this.#options = options
-    const { headersTimeoutMs, bodyTimeoutMs } = options
-    this.#timeouts = {
-      ...(headersTimeoutMs === undefined ? {} : { headersTimeout: headersTimeoutMs }),
-      ...(bodyTimeoutMs === undefined ? {} : { bodyTimeout: bodyTimeoutMs }),
-    }
   }
 
   /** Sends a request, and gives what the sink makes of the answer. */
@@ -38,14 +32,28 @@ export class Connections {
       const sink = sinkFor({ resolve, reject, stop: () => exchange.stop() })
       const exchange = new Exchange(sink, { signal, onOver: () => this.#leave() })
       this.#running++
-      // `idempotent` lets undici put it beside others on a connection of HTTP/2; it is sent once whatever undici thinks.
-      const options = { ...request, ...this.#timeouts, idempotent: true }
       try {
-        this.#dispatcherOf(request.origin).dispatch(options, exchange)
+        this.#dispatcherOf(request.origin).dispatch(this.#optionsOf(request), exchange)
       } catch (cause) {
         exchange.onError(cause)
       }
     })
+  }
+
+  /** Written out: undici reads many members, and those of a copy by `...` cost it several microseconds. */
+  #optionsOf({ origin, path, method, headers, body }: Wanted): UndiciRequest {
+    const { headersTimeoutMs, bodyTimeoutMs } = this.#options
+    return {
+      origin,
+      path,
+      method,
+      headers,
+      body,
+      headersTimeout: headersTimeoutMs ?? null,
+      bodyTimeout: bodyTimeoutMs ?? null,
+      // Lets undici put it beside others on a connection of HTTP/2; it is sent once whatever undici thinks.
+      idempotent: true,
+    }
   }
 
   close(): Promise<void> {

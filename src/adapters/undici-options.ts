@@ -14,8 +14,8 @@ export interface UndiciRequest {
   readonly method: string
   readonly headers: string[]
   readonly body: Uint8Array | null
-  readonly headersTimeout?: number
-  readonly bodyTimeout?: number
+  readonly headersTimeout: number | null
+  readonly bodyTimeout: number | null
   readonly idempotent: boolean
 }
 

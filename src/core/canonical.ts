@@ -26,8 +26,8 @@ function notCanonical(step: string): CountersignError {
  * the way could read differently does not pass.
  */
 export function parseTarget(target: string): CanonicalTarget {
-  // It has one spelling at first sight: none of what is refused below can be in it.
-  if (target.length <= MAX_TARGET && PLAIN.test(target)) return { target, path: target, query: undefined }
+  const plain = plainTarget(target)
+  if (plain !== undefined) return plain
   // Condition: a target that is not origin-form printable ASCII is refused.
   if (target.length > MAX_TARGET || !target.startsWith('/') || !PRINTABLE.test(target)) throw notCanonical('form')
   // Condition: a target with a fragment or a backslash is refused.
@@ -36,6 +36,11 @@ export function parseTarget(target: string): CanonicalTarget {
   const path = mark === -1 ? target : target.slice(0, mark)
   checkPath(path)
   return { target, path, query: mark === -1 ? undefined : target.slice(mark + 1) }
+}
+
+/** Reads a target that has one spelling at first sight: none of what is refused elsewhere can be in it. */
+export function plainTarget(target: string): CanonicalTarget | undefined {
+  return target.length <= MAX_TARGET && PLAIN.test(target) ? { target, path: target, query: undefined } : undefined
 }
 
 function checkPath(path: string): void {

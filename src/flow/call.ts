@@ -1,9 +1,9 @@
 import { advance } from '../core/advance.ts'
-import { targetOf } from '../core/canonical.ts'
 import { CountersignError } from '../core/errors.ts'
 import { andThen, type MaybePromise } from '../core/maybe-promise.ts'
 import { checkOptions } from '../core/options.ts'
 import { anonymous } from '../identity/peer.ts'
+import { type Located, locateUrl } from './call-url.ts'
 import type { Engine } from './engine.ts'
 import { attemptByPeerClock, type CallResult, isSafe } from './outbound/attempt.ts'
 import type { CallOptions } from './outbound/call-options.ts'
@@ -54,27 +54,28 @@ function optionsOf(defaults: CallOptions, given: CallOptions | undefined): CallO
 
 function follow(engine: Engine, resolved: Resolved, hops: number): MaybePromise<CallResult> {
   return andThen(attemptByPeerClock(engine, resolved), (result) => {
-    const url = redirectOf(resolved, result)
-    if (url === undefined) return result
+    const led = redirectOf(resolved, result)
+    if (led === undefined) return result
+    const { url } = led
     // Condition: a redirect is followed only within the same peer, and for GET and HEAD.
     const isDowngrade = resolved.url.protocol === 'https:' && url.protocol !== 'https:'
     const isSamePeer = url.origin === resolved.url.origin || engine.peerAt(url) === resolved.peer
     if (!isSafe(resolved) || hops >= MAX_REDIRECTS || isDowngrade || !isSamePeer) {
       throw new CountersignError('redirect-refused', { callId: result.callId })
     }
-    return follow(engine, { ...resolved, url, target: targetOf(url) }, hops + 1)
+    return follow(engine, { ...resolved, url, target: led.target }, hops + 1)
   })
 }
 
 /** Where the answer leads, if it is a redirect that the call wants followed. Its location is covered, or it is not seen. */
-function redirectOf(resolved: Resolved, { answer, callId, peer }: CallResult): URL | undefined {
+function redirectOf(resolved: Resolved, { answer, callId, peer }: CallResult): Located | undefined {
   const location = answer.fields.get('location')
   const isRedirect = REDIRECTS.has(answer.status) && location !== undefined
   // Where observing let an answer pass that nobody has proven, nobody has said where it leads.
   if (!isRedirect || resolved.redirect === 'manual' || peer === anonymous) return undefined
   if (resolved.redirect === 'error') throw new CountersignError('redirect-refused', { callId })
   try {
-    return new URL(location, resolved.url)
+    return locateUrl(new URL(location, resolved.url.href))
   } catch (cause) {
     throw new CountersignError('redirect-refused', { cause, callId })
   }

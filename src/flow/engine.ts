@@ -6,6 +6,7 @@ import type { ReplayStore } from '../replay/store.ts'
 import type { TokenVerifier } from '../token/verify-wit.ts'
 import type { CredentialHolder } from '../token/wallet.ts'
 import type { TrustHolder } from '../trust/holder.ts'
+import type { CallUrl } from './call-url.ts'
 import type { PeerMemory } from './peer-memory.ts'
 import type { Ration } from './ration.ts'
 import type { Sessions } from './sessions.ts'
@@ -56,7 +57,7 @@ export interface Transport {
 }
 
 /** Finds the workload behind a URL: what a call's answer is then held to. */
-export type PeerLookup = (url: URL) => string | undefined
+export type PeerLookup = (url: CallUrl) => string | undefined
 
 /** Everything a call needs, put together once by `createWorkload` and frozen. */
 export interface Engine {

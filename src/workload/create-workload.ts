@@ -91,7 +91,7 @@ function workloadOf(engine: Engine, close: () => Promise<void>): Workload {
   const workload: Workload = Object.freeze({
     id: engine.id,
     audit: engine.audit,
-    fetch: secureFetch(engine, { peerAt: engine.peerAt, baseUrl: undefined }, {}),
+    fetch: secureFetch(engine, { peerAt: engine.peerAt, baseUrl: undefined, basePath: '' }, {}),
     client: (options: ClientOptions) => clientOf(engine, options),
     health() {
       const problems = engine.credentials.health()
@@ -109,11 +109,12 @@ function clientOf(engine: Engine, options: ClientOptions): SecureFetch {
   const { peer, baseUrl, ...defaults } = checkOptions(clientOptionsSchema, options, 'client options')
   const { id } = parseWorkloadId(peer)
   const base = baseUrl ?? engine.trust.current().originsOf(id)[0]
-  return secureFetch(engine, { peerAt: () => id, baseUrl: base }, defaults)
+  const basePath = base === undefined ? '' : new URL(base).pathname.replace(/\/$/, '')
+  return secureFetch(engine, { peerAt: () => id, baseUrl: base, basePath }, defaults)
 }
 
 function peerLookup(peers: WorkloadOptions['peers'], trust: TrustHolder): PeerLookup {
-  if (typeof peers === 'function') return (url) => peers(url) ?? trust.current().peerAt(url.origin)
+  if (typeof peers === 'function') return (url) => peers(new URL(url.href)) ?? trust.current().peerAt(url.origin)
   const known = new Map<string, string>()
   for (const [origin, peer] of Object.entries(peers ?? {})) known.set(originOf(origin), parseWorkloadId(peer).id)
   return (url) => known.get(url.origin) ?? trust.current().peerAt(url.origin)

@@ -1,7 +1,8 @@
 import { platform } from '#platform'
 import type { Bytes } from '../core/bytes.ts'
+import type { Fields } from '../core/message.ts'
 import type { CallResult } from '../flow/outbound/attempt.ts'
-import { entriesOf } from '../flow/whatwg.ts'
+import { entriesOf, headersOf } from '../flow/whatwg.ts'
 import type { Peer } from '../identity/peer.ts'
 
 /** What the library knows about a verified answer. */
@@ -18,10 +19,10 @@ class SecuredResponse extends Response {
   readonly #url: string
   readonly #facts: AnswerFacts
 
-  constructor({ answer, url, callId, peer, sealed }: CallResult, body: Bytes | undefined) {
-    super(body ?? null, { status: answer.status, headers: entriesOf(answer.fields) })
+  constructor({ answer, url, callId, peer, sealed }: CallResult, body: Bytes | undefined, headers: [string, string][]) {
+    super(body ?? null, { status: answer.status, headers })
     this.#url = url
-    this.#facts = Object.freeze({ callId, peer, sealed })
+    this.#facts = { callId, peer, sealed }
   }
 
   /** A response that is made has none, and this one came from somewhere. */
@@ -30,23 +31,32 @@ class SecuredResponse extends Response {
   }
 
   static factsOf(response: object): AnswerFacts | undefined {
-    return #facts in response ? response.#facts : undefined
+    return #facts in response ? Object.freeze(response.#facts) : undefined
   }
 }
 
 /**
- * The same, whose body becomes a stream when somebody wants one: most are read as a whole, and the stream costs more than
- * all that is proven of the answer. Outside it differs from any response in nothing.
+ * The same, whose header and body become objects of the runtime when somebody wants them: most answers are read as a
+ * whole and few of their fields are, and those objects cost more than all that is proven of the answer. Outside it
+ * differs from any response in nothing.
  */
 class WholeResponse extends SecuredResponse {
   readonly #bytes: Bytes
+  readonly #fields: Fields
+  #headers: Headers | undefined
   #isRead = false
   /** Who has the body as a stream. */
   #streaming: Response | undefined
 
   constructor(result: CallResult, bytes: Bytes) {
-    super(result, undefined)
+    super(result, undefined, [])
     this.#bytes = bytes
+    this.#fields = result.answer.fields
+  }
+
+  override get headers(): Headers {
+    this.#headers ??= headersOf(this.#fields)
+    return this.#headers
   }
 
   override get body(): ReadableStream<Uint8Array<ArrayBuffer>> | null {
@@ -106,8 +116,9 @@ class WholeResponse extends SecuredResponse {
 /** Makes the response of a call. */
 export function responseOf(result: CallResult): Response {
   const { status, body } = result.answer
-  if (body === undefined || NULL_BODY.has(status)) return new SecuredResponse(result, undefined)
-  return platform.responsesAreScript ? new WholeResponse(result, body) : new SecuredResponse(result, body)
+  const isEmpty = body === undefined || NULL_BODY.has(status)
+  if (!isEmpty && platform.responsesAreScript) return new WholeResponse(result, body)
+  return new SecuredResponse(result, isEmpty ? undefined : body, entriesOf(result.answer.fields))
 }
 
 /** What is known of a response, if it is one of ours. */

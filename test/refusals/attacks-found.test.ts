@@ -183,7 +183,7 @@ describe('sealing', () => {
     const inner = engineOf(wire.orders)
     const { resolve } = await import('../../src/flow/outbound/resolve.ts')
     const { sign } = await import('../../src/flow/outbound/sign.ts')
-    const destination = { peerAt: () => wire.ledger.id, baseUrl: undefined }
+    const destination = { peerAt: () => wire.ledger.id, baseUrl: undefined, basePath: '' }
     const resolved = await resolve(destination, { input: `${LEDGER}/a`, init: post, options: {} })
     const signed = await sign(inner, {
       ...resolved,

@@ -30,7 +30,7 @@ async function signedWith(wire: Wire, token: string, key: Jwk): Promise<OnTheWir
     },
   }
   const wanted = { input: `${LEDGER}/v1`, init: { countersign: { seal: 'never' as const } }, defaults: {} }
-  const made = async () => call(engine, { peerAt: () => wire.ledger.id, baseUrl: undefined }, wanted)
+  const made = async () => call(engine, { peerAt: () => wire.ledger.id, baseUrl: undefined, basePath: '' }, wanted)
   await made().catch(() => undefined)
   const [message] = taken
   if (message === undefined) throw new Error('nothing was sent')

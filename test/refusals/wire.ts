@@ -78,7 +78,7 @@ export async function createWire(options: Partial<GuardOptions> = {}, proof: Wir
     guard,
     async capture(init = {}, path = '/v1/charges?idem=1', engine = engineOf(orders)) {
       const wanted = { input: LEDGER + path, init: { countersign: { seal: 'never' as const }, ...init }, defaults: {} }
-      const made = async () => call(engine, { peerAt: () => ledger.id, baseUrl: undefined }, wanted)
+      const made = async () => call(engine, { peerAt: () => ledger.id, baseUrl: undefined, basePath: '' }, wanted)
       await made().catch(() => undefined)
       const message = taken.at(-1)
       if (message === undefined) throw new Error('nothing was sent')

@@ -92,6 +92,14 @@ describe('the response of a call', () => {
     expect(await copy.text()).toBe('abc')
   })
 
+  it('has one header, whoever asks for it', () => {
+    const answer = ours('x')
+    answer.headers.set('x-mine', '3')
+    expect(answer.headers.get('x-mine')).toBe('3')
+    expect(answer.clone().headers.get('x-mine')).toBe('3')
+    expect(new Response('y', answer).headers.get('x-two')).toBe('1, 2')
+  })
+
   it('refuses what is not JSON as any response does', async () => {
     await expect(ours('no').json()).rejects.toThrow(SyntaxError)
   })

@@ -15,7 +15,7 @@ export function ownCall(call: Resolved, { path, method, fields }: OwnRequest): R
   const target = parseTarget(call.basePath + path)
   return {
     ...call,
-    url: new URL(target.target, call.url),
+    url: { ...call.url, href: call.url.origin + target.target },
     target,
     method,
     fields: new Fields(fields),

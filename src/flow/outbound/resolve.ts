@@ -1,10 +1,11 @@
 import { advance } from '../../core/advance.ts'
 import { type Bytes, utf8 } from '../../core/bytes.ts'
-import { targetOf } from '../../core/canonical.ts'
 import { CountersignError } from '../../core/errors.ts'
 import { andThen, type MaybePromise } from '../../core/maybe-promise.ts'
 import { Fields } from '../../core/message.ts'
 import { currentCall } from '../call-context.ts'
+import { type CallUrl, locate, locateUrl } from '../call-url.ts'
+import type { PeerLookup } from '../engine.ts'
 import { fieldsFrom } from '../whatwg.ts'
 import type { CallOptions } from './call-options.ts'
 import type { Resolved } from './stages.ts'
@@ -14,8 +15,10 @@ export type SecureInit = RequestInit & { readonly countersign?: CallOptions }
 
 /** Whom a client calls, whatever the URL. */
 export interface Destination {
-  readonly peerAt: (url: URL) => string | undefined
+  readonly peerAt: PeerLookup
   readonly baseUrl: string | undefined
+  /** The path of the base URL without a slash at its end: where the peer's own routes lie. */
+  readonly basePath: string
 }
 
 /** Fields the library writes itself: an application that sets one of them means something else. */
@@ -40,12 +43,6 @@ export function resolve(
 /** Finds the peer, and holds the call to what a call may be. */
 function address(destination: Destination, plain: Plain, options: CallOptions): Resolved {
   const { url } = plain
-  // Condition: a call to another scheme than http and https, or with credentials in its URL, is refused.
-  if (!/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '') {
-    throw new CountersignError('option-invalid', {
-      detail: { option: 'url', fix: 'give an http or https URL without credentials' },
-    })
-  }
   const peer = destination.peerAt(url)
   // Condition: a call to an origin that belongs to no known peer is refused.
   if (peer === undefined) throw peerUnknown(url)
@@ -55,20 +52,19 @@ function address(destination: Destination, plain: Plain, options: CallOptions): 
     throw new CountersignError('field-reserved', { detail: { option: `headers["${reserved}"]`, fix: 'leave it out' } })
   }
   return advance(plain, {
-    target: targetOf(url),
     peer,
-    basePath: destination.baseUrl === undefined ? '' : new URL(destination.baseUrl).pathname.replace(/\/$/, ''),
+    basePath: destination.basePath,
     options,
     parent: options.call === undefined ? currentCall() : (options.call ?? undefined),
   })
 }
 
-function peerUnknown(url: URL): CountersignError {
+function peerUnknown(url: CallUrl): CountersignError {
   const fix = `name the workload behind ${url.origin} in the option "peers" or in "origins" of the trust bundle`
   return new CountersignError('peer-unknown', { detail: { fix } })
 }
 
-type Plain = Pick<Resolved, 'url' | 'method' | 'fields' | 'body' | 'signal' | 'redirect'>
+type Plain = Pick<Resolved, 'url' | 'target' | 'method' | 'fields' | 'body' | 'signal' | 'redirect'>
 
 function plainRequest(
   input: string | URL | Request,
@@ -83,24 +79,16 @@ function plainRequest(
   // Condition: a GET or HEAD with a body is refused, as fetch does.
   if (body !== undefined && (method === 'GET' || method === 'HEAD'))
     throw new TypeError('Request with GET/HEAD method cannot have body.')
+  const { url, target } = locate(input, baseUrl)
   return {
-    url: toUrl(input, baseUrl),
+    url,
+    target,
     method,
     fields:
       body?.type === undefined || fields.has('content-type') ? fields : fields.with({ 'content-type': body.type }),
     body: body?.bytes,
     signal: init?.signal ?? undefined,
     redirect: init?.redirect ?? 'manual',
-  }
-}
-
-function toUrl(input: string | URL, baseUrl: string | undefined): URL {
-  try {
-    return new URL(input, baseUrl)
-  } catch {
-    throw new CountersignError('option-invalid', {
-      detail: { option: 'url', fix: 'give an absolute URL, or a client with a baseUrl' },
-    })
   }
 }
 
@@ -117,13 +105,15 @@ async function fromRequest(
   init: SecureInit | undefined,
   baseUrl: string | undefined,
 ): Promise<Plain> {
-  const base = input instanceof Request ? input : toUrl(input, baseUrl)
+  const base = input instanceof Request ? input : locate(input, baseUrl).url.href
   // Node demands `duplex` for streams; it is in no DOM type yet.
   const request = new Request(base, { ...init, duplex: 'half' } as RequestInit)
   const hasBody = request.body !== null
   const isRedirectSet = init?.redirect !== undefined || (input instanceof Request && input.redirect !== 'follow')
+  const { url, target } = locateUrl(new URL(request.url))
   return {
-    url: new URL(request.url),
+    url,
+    target,
     method: normalMethod(request.method),
     fields: Fields.fromEntries(request.headers).filter((name) => name !== 'content-length'),
     body: hasBody ? new Uint8Array(await request.arrayBuffer()) : undefined,

@@ -6,13 +6,14 @@ import type { Peer } from '../../identity/peer.ts'
 import type { Proof } from '../../signature/proof.ts'
 import type { VerifiedToken } from '../../token/verify-wit.ts'
 import type { Call } from '../call-context.ts'
+import type { CallUrl } from '../call-url.ts'
 import type { HttpAnswer } from '../http-answer.ts'
 import type { ClientSession, Line } from '../line.ts'
 import type { CallOptions } from './call-options.ts'
 
 /** A call as the application wants it, with the peer that has to answer. */
 export interface Resolved {
-  readonly url: URL
+  readonly url: CallUrl
   readonly target: CanonicalTarget
   readonly method: string
   readonly fields: Fields

@@ -134,7 +134,7 @@ describe('what a peer says of itself', () => {
     const engine = engineOf(orders)
     const { discover } = await import('../../../src/flow/outbound/discover.ts')
     const { resolve } = await import('../../../src/flow/outbound/resolve.ts')
-    const destination = { peerAt: () => ledger.id, baseUrl: undefined }
+    const destination = { peerAt: () => ledger.id, baseUrl: undefined, basePath: '' }
     const resolved = await resolve(destination, { input: `${LEDGER}/a`, init: post, options: {} })
     await expect(discover(engine, resolved, () => Promise.reject(broken))).rejects.toBe(broken)
     expect((await client('/entries', post)).status).toBe(200)

@@ -102,7 +102,7 @@ describe('a call is read in the terms of fetch', () => {
 
   it('leaves counting to the transport, whichever way the body comes', async () => {
     const { resolve } = await import('../../../src/flow/outbound/resolve.ts')
-    const destination = { peerAt: () => 'spiffe://acme.test/ledger', baseUrl: undefined }
+    const destination = { peerAt: () => 'spiffe://acme.test/ledger', baseUrl: undefined, basePath: '' }
     const headers = { 'content-length': '1', 'x-own': '1' }
     for (const body of ['x', new Blob(['x'])]) {
       const init = { method: 'POST', body, headers }
@@ -113,7 +113,7 @@ describe('a call is read in the terms of fetch', () => {
 
   it('returns redirects whatever a Request says by default, and heeds what it says in so many words', async () => {
     const { resolve } = await import('../../../src/flow/outbound/resolve.ts')
-    const destination = { peerAt: () => 'spiffe://acme.test/ledger', baseUrl: undefined }
+    const destination = { peerAt: () => 'spiffe://acme.test/ledger', baseUrl: undefined, basePath: '' }
     const redirectOf = async (input: string | Request, init?: RequestInit) =>
       (await resolve(destination, { input, init, options: {} })).redirect
     expect(await redirectOf(url)).toBe('manual')

@@ -208,7 +208,7 @@ it('passes on what fails for another reason than the answer', async () => {
   const broken = new TypeError('the verifier has a bug')
   const tokens = { verify: () => Promise.reject(broken) }
   const wanted = { input: url, init: undefined, defaults: {} }
-  const destination = { peerAt: () => ledger.id, baseUrl: undefined }
+  const destination = { peerAt: () => ledger.id, baseUrl: undefined, basePath: '' }
   await expect(call({ ...engineOf(orders), tokens }, destination, wanted)).rejects.toBe(broken)
 })
 
