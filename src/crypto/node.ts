@@ -155,10 +155,12 @@ export const primitives: Primitives = Object.freeze({
     return own(Buffer.from(hmacKeyOf(key).finish(message), 'base64'))
   },
 
-  macText(key: MacKey, text: string): string {
-    const message = hmacKeyOf(key).roomFor(text.length)
-    message.write(text, BLOCK_BYTES, 'latin1')
-    return hmacKeyOf(key).finish(message)
+  macText(key: MacKey, text: string): string | undefined {
+    const { length } = text
+    // With room for one more character any other text than ASCII takes more bytes than it has characters.
+    const room = hmacKeyOf(key).roomFor(length + 4)
+    if (room.write(text, BLOCK_BYTES) !== length) return undefined
+    return hmacKeyOf(key).finish(room.subarray(0, BLOCK_BYTES + length))
   },
 
   aeadKey(raw: Uint8Array): AeadKey {

@@ -31,8 +31,8 @@ export interface Primitives {
   digestText(data: Uint8Array): MaybePromise<string>
   macKey(raw: Uint8Array): MaybePromise<MacKey>
   mac(key: MacKey, data: Uint8Array): MaybePromise<Bytes>
-  /** The MAC of a text, which has to be ASCII, in base64. */
-  macText(key: MacKey, text: string): MaybePromise<string>
+  /** The MAC of an ASCII text, in base64; undefined where the text is not ASCII. */
+  macText(key: MacKey, text: string): MaybePromise<string | undefined>
   aeadKey(raw: Uint8Array): MaybePromise<AeadKey>
   /** Ciphertext and tag. A nonce is used once a key: the caller's duty. */
   encrypt(key: AeadKey, nonce: Uint8Array, plaintext: Uint8Array, aad: Uint8Array): MaybePromise<Bytes>

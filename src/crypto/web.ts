@@ -169,8 +169,11 @@ export function createWebPrimitives(supports: Supports): Primitives {
     },
     digestText: async (data: Uint8Array) => toBase64(new Uint8Array(await crypto.subtle.digest('SHA-256', own(data)))),
 
-    macText: async (key: MacKey, text: string) =>
-      toBase64(new Uint8Array(await crypto.subtle.sign('HMAC', look<CryptoKey>(key), utf8(text)))),
+    async macText(key: MacKey, text: string): Promise<string | undefined> {
+      const data = utf8(text)
+      if (data.length !== text.length) return undefined
+      return toBase64(new Uint8Array(await crypto.subtle.sign('HMAC', look<CryptoKey>(key), data)))
+    },
 
     mac: async (key: MacKey, data: Uint8Array) =>
       new Uint8Array(await crypto.subtle.sign('HMAC', look<CryptoKey>(key), own(data))),

@@ -1,5 +1,8 @@
+import { primitives } from '#crypto'
 import { type Bytes, utf8 } from '../core/bytes.ts'
+import { andThen, type MaybePromise } from '../core/maybe-promise.ts'
 import type { Fields, HttpRequest, HttpResponse } from '../core/message.ts'
+import type { MacKey } from '../crypto/primitives.ts'
 import type { Component } from './component.ts'
 import { derivedValue } from './derived.ts'
 import { fieldValue } from './field-value.ts'
@@ -53,18 +56,21 @@ export function signatureBase(components: readonly Component[], member: string, 
   return `${base}"@signature-params": ${member}`
 }
 
-const FOREIGN = /[^\0-\x7f]/
-
-/** A base, which is ASCII by definition. */
-export function asciiBase(base: string): string {
-  // Condition: a signature base that is not ASCII is refused.
-  if (FOREIGN.test(base)) throw underivable(foreignName(base))
-  return base
+/** The bytes of a base, which is ASCII by definition. */
+export function baseBytes(base: string): Bytes {
+  const bytes = utf8(base)
+  return ofAscii(base, bytes.length === base.length ? bytes : undefined)
 }
 
-/** The bytes of a base. */
-export function baseBytes(base: string): Bytes {
-  return utf8(asciiBase(base))
+/** The MAC of a base, in base64. */
+export function macOf(key: MacKey, base: string): MaybePromise<string> {
+  return andThen(primitives.macText(key, base), (mac) => ofAscii(base, mac))
+}
+
+function ofAscii<T>(base: string, made: T | undefined): T {
+  // Condition: a signature base that is not ASCII is refused.
+  if (made === undefined) throw underivable(foreignName(base))
+  return made
 }
 
 /** The name of the first component whose line is not ASCII. */

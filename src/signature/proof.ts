@@ -1,11 +1,11 @@
 import { primitives } from '#crypto'
 import { fromBase64, toBase64 } from '../core/base64url.ts'
-import { type Bytes, equalText, utf8 } from '../core/bytes.ts'
+import { type Bytes, equalText } from '../core/bytes.ts'
 import { CountersignError } from '../core/errors.ts'
 import { andThen, type MaybePromise } from '../core/maybe-promise.ts'
 import type { Fields, HttpRequest, HttpResponse } from '../core/message.ts'
 import type { MacKey, VerifyingKey } from '../crypto/primitives.ts'
-import { asciiBase, signatureBase } from './base.ts'
+import { baseBytes, macOf, signatureBase } from './base.ts'
 import { type Component, componentOf, inputOf, type MessageKind, ofRequest, readComponents } from './component.ts'
 import { DEMANDED } from './coverage.ts'
 import { type ProofParameters, readParameters, SESSION_TAG, WIMSE_TAG } from './proof-parameters.ts'
@@ -233,17 +233,17 @@ function unbound(step: string): CountersignError {
 
 /** The text a proof is verified over; something covered that is not there means that it cannot hold. */
 export function proofText(proof: Proof, message: HttpRequest | HttpResponse, request?: HttpRequest): string {
-  return asciiBase(signatureBase(proof.components, proof.member, { message, request }))
+  return signatureBase(proof.components, proof.member, { message, request })
 }
 
 /** The same as bytes. */
 export function proofBase(proof: Proof, message: HttpRequest | HttpResponse, request?: HttpRequest): Bytes {
-  return utf8(proofText(proof, message, request))
+  return baseBytes(proofText(proof, message, request))
 }
 
 /** Verifies the proof of a session over its text. */
 export function verifyMac(proof: Proof, text: string, key: MacKey): MaybePromise<void> {
-  return andThen(primitives.macText(key, text), (mac) => assertSame(mac, proof))
+  return andThen(macOf(key, text), (mac) => assertSame(mac, proof))
 }
 
 function assertSame(mac: string, { signatureText }: Proof): void {

@@ -1,11 +1,10 @@
 import { primitives } from '#crypto'
 import { toBase64 } from '../core/base64url.ts'
-import { utf8 } from '../core/bytes.ts'
 import { CountersignError, isCountersignError } from '../core/errors.ts'
-import { andThen, type MaybePromise } from '../core/maybe-promise.ts'
+import { andThen, type MaybePromise, orElse } from '../core/maybe-promise.ts'
 import type { Fields, HttpRequest, HttpResponse } from '../core/message.ts'
 import type { MacKey, SigningKey } from '../crypto/primitives.ts'
-import { asciiBase, type BaseSource, signatureBase } from './base.ts'
+import { type BaseSource, baseBytes, macOf, signatureBase } from './base.ts'
 import { type Component, componentOf, inputOf, type MessageKind, ofRequest } from './component.ts'
 import { answerCoverage, requestCoverage } from './coverage.ts'
 import { createProof, MAX_COMPONENTS, memberOf, type Proof } from './proof.ts'
@@ -50,16 +49,14 @@ export type AnswerToSign = HowToSign & {
 /** Signs a request: method, target and every field but the unproven ones. */
 export function signRequest(given: RequestToSign): MaybePromise<SignedProof> {
   const { request } = given
-  const refuse = (step: string, cause?: unknown) => {
-    const fix = `cannot sign these (${step}): send fewer and shorter fields of plain ASCII`
-    return new CountersignError('option-invalid', { cause, detail: { option: 'headers', fix, step } })
-  }
-  return signWith(given, {
-    kind: 'request',
-    source: { message: request },
-    list: () => listFor('request', request.fields),
-    refuse,
-  })
+  return orElse(
+    () => signWith(given, { kind: 'request', source: { message: request }, list: listFor('request', request.fields) }),
+    (cause) => {
+      const step = unsignable(cause)
+      const fix = `cannot sign these (${step}): send fewer and shorter fields of plain ASCII`
+      throw new CountersignError('option-invalid', { cause, detail: { option: 'headers', fix, step } })
+    },
+  )
 }
 
 /**
@@ -68,13 +65,16 @@ export function signRequest(given: RequestToSign): MaybePromise<SignedProof> {
  */
 export function signAnswer(given: AnswerToSign): MaybePromise<SignedProof> {
   const { response, request, requestProof } = given
-  const bind = (own: CoverageList) => (given.macKey === undefined ? bound(own, requestProof) : own)
-  return signWith(given, {
-    kind: 'answer',
-    source: { message: response, request },
-    list: () => bind(listFor('answer', response.fields)),
-    refuse: (step, cause) => new CountersignError('answer-unsignable', { cause, detail: { step } }),
-  })
+  return orElse(
+    () => {
+      const own = listFor('answer', response.fields)
+      const list = given.macKey === undefined ? bound(own, requestProof) : own
+      return signWith(given, { kind: 'answer', source: { message: response, request }, list })
+    },
+    (cause) => {
+      throw new CountersignError('answer-unsignable', { cause, detail: { step: unsignable(cause) } })
+    },
+  )
 }
 
 /** What a message covers, and the list of it as it is written. */
@@ -116,39 +116,37 @@ function bound(own: CoverageList, requestProof: Proof): CoverageList {
 interface Plan {
   readonly kind: MessageKind
   readonly source: BaseSource
-  list(): CoverageList
-  refuse(step: string, cause?: unknown): CountersignError
+  readonly list: CoverageList
 }
 
-function signWith(how: HowToSign, plan: Plan): MaybePromise<SignedProof> {
+function signWith(how: HowToSign, { kind, source, list }: Plan): MaybePromise<SignedProof> {
   const { parameters, label = how.macKey === undefined ? LABEL : SESSION_LABEL } = how
-  const { components, text } = attempt(plan, () => plan.list())
+  const { components, text } = list
   // Condition: a message with more fields than a proof may cover is not signed.
-  if (components.length > MAX_COMPONENTS[plan.kind]) throw plan.refuse('count')
+  if (components.length > MAX_COMPONENTS[kind]) throw tooMuch('count')
   const member = text + serializeParameters(parameters)
   const input = `${serializeKey(label)}=${member}`
   // Condition: a message whose Signature-Input would be too long is not signed.
-  if (input.length > MAX_FIELD_LENGTH) throw plan.refuse('length')
-  const base = attempt(plan, () => asciiBase(signatureBase(components, member, plan.source)))
-  const finish = (signature: string): SignedProof => ({
+  if (input.length > MAX_FIELD_LENGTH) throw tooMuch('length')
+  const base = signatureBase(components, member, source)
+  const made = how.macKey === undefined ? signatureOf(how.signingKey, base) : macOf(how.macKey, base)
+  return andThen(made, (signature) => ({
     fields: { 'signature-input': input, signature: `${label}=:${signature}:` },
     proof: createProof({ label, components, parameters, signature, member }),
-  })
-  const signature = how.macKey === undefined ? signatureOf(how.signingKey, base) : primitives.macText(how.macKey, base)
-  return andThen(signature, finish)
+  }))
 }
 
 function signatureOf(key: SigningKey, base: string): MaybePromise<string> {
-  return andThen(primitives.sign(key, utf8(base)), toBase64)
+  return andThen(primitives.sign(key, baseBytes(base)), toBase64)
 }
 
-/** A field that cannot be covered is the mistake of who set it. */
-function attempt<T>(plan: Plan, body: () => T): T {
-  try {
-    return body()
-  } catch (cause) {
-    // Condition: a field whose value cannot be covered is not signed.
-    if (!isCountersignError(cause)) throw cause
-    throw plan.refuse(cause.detail.step ?? 'field', cause)
-  }
+function tooMuch(step: string): CountersignError {
+  return new CountersignError('signature-malformed', { detail: { step } })
+}
+
+/** What of a message could not be signed: a field that cannot be covered is the mistake of who set it. */
+function unsignable(cause: unknown): string {
+  // Condition: a field whose value cannot be covered is not signed.
+  if (!isCountersignError(cause)) throw cause
+  return cause.detail.step ?? 'field'
 }
