@@ -4,6 +4,7 @@ import type { GuardOptions } from '../flow/inbound/guard-options.ts'
 import { checkGuardOptions, guardSettings } from '../flow/inbound/guard-settings.ts'
 import { engineOf, type Workload } from '../flow/workload.ts'
 import { guardNode } from './node-guard.ts'
+import { shareClass } from './one-class.ts'
 
 /** A middleware of Express 4 and 5, typed by its shape. */
 export type ExpressMiddleware = (
@@ -26,6 +27,7 @@ export type ExpressMiddleware = (
 export function guard(workload: Workload, options: GuardOptions): ExpressMiddleware {
   const settings = guardSettings(engineOf(workload), checkGuardOptions(options))
   return (req, res, next) => {
+    shareClass(req, res)
     const exchange = { req, res, target: req.originalUrl ?? req.url ?? '', mountPath: req.baseUrl ?? '' }
     void orElse(() => guardNode(settings, exchange, () => next()), next)
   }
