@@ -28,6 +28,19 @@ export function orElse<T, Other>(
   }
 }
 
+/** Takes steps in their order: at once for as long as nothing has to be waited for. */
+export function inTurn(count: number, step: (index: number) => MaybePromise<void>): MaybePromise<void> {
+  for (let index = 0; index < count; index++) {
+    const taken = step(index)
+    if (taken instanceof Promise) return taken.then(() => fromThere(index + 1, count, step))
+  }
+  return undefined
+}
+
+async function fromThere(first: number, count: number, step: (index: number) => MaybePromise<void>): Promise<void> {
+  for (let index = first; index < count; index++) await step(index)
+}
+
 /** What somebody else's code gives: any thenable becomes a promise of the runtime. */
 export function settle<T>(value: T | PromiseLike<T>): MaybePromise<T> {
   return isPromiseLike(value) && !(value instanceof Promise) ? Promise.resolve(value) : value

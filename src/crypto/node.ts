@@ -87,6 +87,9 @@ function pointKey(curve: Curve, point: Uint8Array): KeyObject | undefined {
 const BLOCK_BYTES = 64
 const DIGEST_BYTES = 32
 const SCRATCH_BYTES = 16_384
+const INNER = 0x36
+/** What the two blocks of a key differ by, in each byte. */
+const INNER_TO_OUTER = 0x36 ^ 0x5c
 const scratch = Buffer.allocUnsafeSlow(BLOCK_BYTES + SCRATCH_BYTES)
 
 /** One-shot hashing: Node's stream of a hash, and still more its HMAC, costs several times as much for a short message. */
@@ -96,36 +99,38 @@ function sha256(data: Uint8Array, encoding: 'base64' | 'binary'): string {
     : nodeCrypto.hash('sha256', data, encoding)
 }
 
+/** Puts the bytes that a binary string stands for: for 32 of them quicker than any call of Node's. */
+function putBinary(target: Uint8Array, at: number, text: string): void {
+  for (let i = 0; i < DIGEST_BYTES; i++) target[at + i] = text.charCodeAt(i)
+}
+
 /** The outer hash of a MAC: the outer block of the key, then the digest of the inner hash. */
 const outer = Buffer.allocUnsafeSlow(BLOCK_BYTES + DIGEST_BYTES)
 
-/** A key of HMAC: the two blocks its hashes begin with (RFC 2104). Nothing that prints it can show them. */
+/** A key of HMAC: the block its inner hash begins with (RFC 2104). Nothing that prints it can show it. */
 class HmacKey {
-  /** In one piece: a process keeps thousands, and comes to most of them after long. */
-  readonly #blocks: Buffer
+  // Of this size V8 keeps the bytes within the object: a process has thousands, and comes to most of them after long.
+  readonly #inner = new Uint8Array(BLOCK_BYTES)
 
   constructor(raw: Uint8Array) {
     const key = raw.length > BLOCK_BYTES ? createHash('sha256').update(raw).digest() : raw
-    this.#blocks = Buffer.alloc(2 * BLOCK_BYTES, 0x5c).fill(0x36, 0, BLOCK_BYTES)
-    for (let i = 0; i < key.length; i++) {
-      this.#blocks[i] = (key[i] as number) ^ 0x36
-      this.#blocks[BLOCK_BYTES + i] = (key[i] as number) ^ 0x5c
-    }
+    for (let i = 0; i < BLOCK_BYTES; i++) this.#inner[i] = (i < key.length ? (key[i] as number) : 0) ^ INNER
   }
 
   /** Room for a message behind the inner block. Nothing waits between this and the hash: the room is everybody's. */
   roomFor(length: number): Buffer {
     const room =
       length <= SCRATCH_BYTES ? scratch.subarray(0, BLOCK_BYTES + length) : Buffer.allocUnsafeSlow(BLOCK_BYTES + length)
-    this.#blocks.copy(room, 0, 0, BLOCK_BYTES)
+    room.set(this.#inner)
     return room
   }
 
-  /** The MAC, in base64, of the message that was put there. */
-  finish(message: Buffer): string {
-    this.#blocks.copy(outer, 0, BLOCK_BYTES)
-    outer.write(sha256(message, 'binary'), BLOCK_BYTES, 'latin1')
-    return sha256(outer, 'base64')
+  /** The MAC of the message that was put there. */
+  finish(message: Buffer, encoding: 'base64' | 'binary'): string {
+    const inner = this.#inner
+    for (let i = 0; i < BLOCK_BYTES; i++) outer[i] = (inner[i] as number) ^ INNER_TO_OUTER
+    putBinary(outer, BLOCK_BYTES, sha256(message, 'binary'))
+    return sha256(outer, encoding)
   }
 }
 
@@ -149,10 +154,18 @@ export const primitives: Primitives = Object.freeze({
 
   macKey: (raw: Uint8Array): MacKey => new HmacKey(raw) as unknown as MacKey,
 
-  mac(key: MacKey, data: Uint8Array): Bytes {
-    const message = hmacKeyOf(key).roomFor(data.length)
-    message.set(data, BLOCK_BYTES)
-    return own(Buffer.from(hmacKeyOf(key).finish(message), 'base64'))
+  mac(key: MacKey, ...data: readonly Uint8Array[]): Bytes {
+    let length = 0
+    for (const piece of data) length += piece.length
+    const message = hmacKeyOf(key).roomFor(length)
+    let at = BLOCK_BYTES
+    for (const piece of data) {
+      message.set(piece, at)
+      at += piece.length
+    }
+    const mac = new Uint8Array(DIGEST_BYTES)
+    putBinary(mac, 0, hmacKeyOf(key).finish(message, 'binary'))
+    return mac
   },
 
   macText(key: MacKey, text: string): string | undefined {
@@ -160,7 +173,7 @@ export const primitives: Primitives = Object.freeze({
     // With room for one more character any other text than ASCII takes more bytes than it has characters.
     const room = hmacKeyOf(key).roomFor(length + 4)
     if (room.write(text, BLOCK_BYTES) !== length) return undefined
-    return hmacKeyOf(key).finish(room.subarray(0, BLOCK_BYTES + length))
+    return hmacKeyOf(key).finish(room.subarray(0, BLOCK_BYTES + length), 'base64')
   },
 
   aeadKey(raw: Uint8Array): AeadKey {
@@ -174,7 +187,10 @@ export const primitives: Primitives = Object.freeze({
     if (nonce.length !== NONCE_BYTES) throw keyInvalid('give a nonce of 12 bytes')
     const cipher = createCipheriv('aes-256-gcm', look(key).key, nonce, { authTagLength: TAG_BYTES })
     if (aad.length > 0) cipher.setAAD(aad)
-    return own(Buffer.concat([cipher.update(plaintext), cipher.final(), cipher.getAuthTag()]))
+    const ciphertext = cipher.update(plaintext)
+    // Of GCM nothing is left to come: this makes the tag.
+    cipher.final()
+    return own(Buffer.concat([ciphertext, cipher.getAuthTag()]))
   },
 
   decrypt(key: AeadKey, nonce: Uint8Array, ciphertext: Uint8Array, aad: Uint8Array): Bytes | undefined {

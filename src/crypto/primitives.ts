@@ -30,7 +30,8 @@ export interface Primitives {
   /** The SHA-256 of data in base64, which a header field carries it in. */
   digestText(data: Uint8Array): MaybePromise<string>
   macKey(raw: Uint8Array): MaybePromise<MacKey>
-  mac(key: MacKey, data: Uint8Array): MaybePromise<Bytes>
+  /** The MAC of a message, which may come in pieces. */
+  mac(key: MacKey, ...data: readonly Uint8Array[]): MaybePromise<Bytes>
   /** The MAC of an ASCII text, in base64; undefined where the text is not ASCII. */
   macText(key: MacKey, text: string): MaybePromise<string | undefined>
   aeadKey(raw: Uint8Array): MaybePromise<AeadKey>

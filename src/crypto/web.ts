@@ -1,5 +1,5 @@
 import { toBase64 } from '../core/base64url.ts'
-import { type Bytes, equalBytes, utf8 } from '../core/bytes.ts'
+import { type Bytes, concat, equalBytes, utf8 } from '../core/bytes.ts'
 import type { MaybePromise } from '../core/maybe-promise.ts'
 import {
   agreeX25519,
@@ -175,8 +175,8 @@ export function createWebPrimitives(supports: Supports): Primitives {
       return toBase64(new Uint8Array(await crypto.subtle.sign('HMAC', look<CryptoKey>(key), data)))
     },
 
-    mac: async (key: MacKey, data: Uint8Array) =>
-      new Uint8Array(await crypto.subtle.sign('HMAC', look<CryptoKey>(key), own(data))),
+    mac: async (key: MacKey, ...data: readonly Uint8Array[]) =>
+      new Uint8Array(await crypto.subtle.sign('HMAC', look<CryptoKey>(key), concat(...data))),
     async aeadKey(raw: Uint8Array): Promise<AeadKey> {
       if (raw.length !== KEY_BYTES) throw keyInvalid('give 32 bytes')
       return seal(await crypto.subtle.importKey('raw', own(raw), 'AES-GCM', false, ['encrypt', 'decrypt']))

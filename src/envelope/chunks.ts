@@ -1,6 +1,6 @@
 import { primitives } from '#crypto'
 import type { Bytes } from '../core/bytes.ts'
-import { type Steps, steps, wait } from '../core/maybe-promise.ts'
+import { andThen, inTurn, type MaybePromise } from '../core/maybe-promise.ts'
 import type { AeadKey } from '../crypto/primitives.ts'
 import { unopened } from './unopened.ts'
 
@@ -15,7 +15,8 @@ export interface ChunkKey {
 }
 
 /** Chunk k is encrypted under the base nonce XOR k. */
-export function nonceAt(baseNonce: Uint8Array, index: number): Bytes {
+export function nonceAt(baseNonce: Uint8Array, index: number): Uint8Array {
+  if (index === 0) return baseNonce
   const nonce = new Uint8Array(baseNonce)
   const view = new DataView(nonce.buffer)
   view.setUint32(8, view.getUint32(8) ^ index)
@@ -39,34 +40,34 @@ export function chunkCount(sealedBytes: number, chunkBytes: number): number {
 }
 
 /** Encrypts a body chunk by chunk into `target`, which is exactly as long as `sealedLength` says. */
-export const sealChunks = steps(function* (chunkKey: ChunkKey, plaintext: Uint8Array, target: Uint8Array): Steps<void> {
+export function sealChunks(chunkKey: ChunkKey, plaintext: Uint8Array, target: Uint8Array): MaybePromise<void> {
   const { key, baseNonce, chunkBytes } = chunkKey
-  for (let index = 0, at = 0; at < target.length; index++, at += chunkBytes + TAG_BYTES) {
+  return inTurn(chunkCount(target.length, chunkBytes), (index) => {
     const chunk = plaintext.subarray(index * chunkBytes, (index + 1) * chunkBytes)
-    target.set(yield* wait(primitives.encrypt(key, nonceAt(baseNonce, index), chunk, NO_AAD)), at)
-  }
-})
+    return andThen(primitives.encrypt(key, nonceAt(baseNonce, index), chunk, NO_AAD), (sealed) =>
+      target.set(sealed, index * (chunkBytes + TAG_BYTES)),
+    )
+  })
+}
 
 /** Decrypts a body as a whole: nothing of it is given before its last chunk was verified. */
-export const openChunks = steps(function* (
-  chunkKey: ChunkKey,
-  body: Uint8Array,
-  maxPlaintextBytes: number,
-): Steps<Bytes> {
+export function openChunks(chunkKey: ChunkKey, body: Uint8Array, maxPlaintextBytes: number): MaybePromise<Bytes> {
   const { key, baseNonce, chunkBytes } = chunkKey
   const sealedBytes = chunkBytes + TAG_BYTES
   const length = openedLength(body.length, chunkBytes)
   // Condition: a plaintext larger than the limit is refused before a chunk is opened.
   if (length > maxPlaintextBytes) throw unopened('too-large')
   const plaintext = new Uint8Array(length)
-  for (let index = 0; ; index++) {
+  // The last chunk is shorter than the others: a body that ends with a full one lacks it.
+  const opened = inTurn(Math.floor(body.length / sealedBytes) + 1, (index) => {
     const sealed = body.subarray(index * sealedBytes, (index + 1) * sealedBytes)
     // Condition: an envelope that ends after a full chunk or within a tag is refused.
     if (sealed.length < TAG_BYTES) throw unopened('truncated')
-    const chunk = yield* wait(primitives.decrypt(key, nonceAt(baseNonce, index), sealed, NO_AAD))
-    // Condition: a chunk whose tag does not hold is refused.
-    if (chunk === undefined) throw unopened('chunk-auth')
-    plaintext.set(chunk, index * chunkBytes)
-    if (sealed.length < sealedBytes) return plaintext
-  }
-})
+    return andThen(primitives.decrypt(key, nonceAt(baseNonce, index), sealed, NO_AAD), (chunk) => {
+      // Condition: a chunk whose tag does not hold is refused.
+      if (chunk === undefined) throw unopened('chunk-auth')
+      plaintext.set(chunk, index * chunkBytes)
+    })
+  })
+  return andThen(opened, () => plaintext)
+}

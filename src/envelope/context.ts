@@ -10,7 +10,7 @@ import { optionInvalid } from './misuse.ts'
 export type EnvelopeContext = Readonly<Record<string, string>>
 
 const MAX_U16 = 65_535
-const encoder = new TextEncoder()
+const MAX_ASCII = 0x7f
 
 function byteOrder(a: Uint8Array, b: Uint8Array): number {
   const shared = Math.min(a.length, b.length)
@@ -54,12 +54,17 @@ function encodePlain(context: EnvelopeContext): Bytes | undefined {
   putLength(bytes, 0, names.length)
   let at = 2
   // In ASCII the order of texts is the order of their bytes.
-  for (const name of names.sort()) {
+  for (const name of inOrder(names) ? names : names.sort()) {
     at = putText(bytes, at, name)
     at = putText(bytes, at, context[name] as string)
     if (Number.isNaN(at)) return undefined
   }
   return bytes
+}
+
+function inOrder(names: readonly string[]): boolean {
+  for (let i = 1; i < names.length; i++) if ((names[i - 1] as string) > (names[i] as string)) return false
+  return true
 }
 
 function putLength(bytes: Uint8Array, at: number, length: number): void {
@@ -69,12 +74,13 @@ function putLength(bytes: Uint8Array, at: number, length: number): void {
 
 /** Puts a text after its length and gives what comes behind it; NaN where it is not ASCII. */
 function putText(bytes: Uint8Array, at: number, text: string): number {
-  if (Number.isNaN(at)) return at
-  const end = at + 2 + text.length
   putLength(bytes, at, text.length)
-  const { read } = encoder.encodeInto(text, bytes.subarray(at + 2, end))
-  // Any other character takes more bytes than there is room for.
-  return read === text.length ? end : Number.NaN
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code > MAX_ASCII) return Number.NaN
+    bytes[at + 2 + i] = code
+  }
+  return at + 2 + text.length
 }
 
 function encodeAny(context: EnvelopeContext): Bytes | undefined {

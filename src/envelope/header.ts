@@ -1,4 +1,4 @@
-import { type Bytes, concat, equalBytes, fromUtf8 } from '../core/bytes.ts'
+import { type Bytes, equalBytes, fromUtf8 } from '../core/bytes.ts'
 import { MAGIC } from './magic.ts'
 import { type RecipientType, recipientTypeOf, SESSION } from './recipient-type.ts'
 import { type Suite, suiteOf } from './suite.ts'
@@ -40,19 +40,42 @@ export interface WrappedKey {
   readonly body: Uint8Array
 }
 
-/** Writes a header up to its MAC. */
-export function encodeHeader(header: {
+/** What is written of a header up to its MAC. */
+export interface HeaderParts {
   readonly suite: Suite
   readonly recipients: readonly WrappedKey[]
   readonly salt: Uint8Array
   readonly commitment: Uint8Array
-}): Bytes {
-  const { suite, recipients, salt, commitment } = header
-  const parts = recipients.flatMap(({ typeId, kidField, body }) => {
-    const length = kidField.length + body.length
-    return [Uint8Array.of(typeId, length >> 8, length & 0xff), kidField, body]
-  })
-  return concat(MAGIC, Uint8Array.of(suite.id, 0, 0, recipients.length), ...parts, salt, commitment)
+}
+
+/** How long the header for these recipients is, with its MAC. */
+export function headerLength(recipients: readonly WrappedKey[]): number {
+  let length = START_BYTES + END_BYTES
+  for (const { kidField, body } of recipients) length += RECIPIENT_HEAD_BYTES + kidField.length + body.length
+  return length
+}
+
+/** Writes a header up to its MAC to the beginning of an envelope, and gives what was written. */
+export function putHeader(envelope: Bytes, { suite, recipients, salt, commitment }: HeaderParts): Bytes {
+  envelope.set(MAGIC)
+  envelope[4] = suite.id
+  envelope[7] = recipients.length
+  let at = START_BYTES
+  for (const recipient of recipients) at = putRecipient(envelope, at, recipient)
+  envelope.set(salt, at)
+  envelope.set(commitment, at + SALT_BYTES)
+  return envelope.subarray(0, at + SALT_BYTES + COMMITMENT_BYTES)
+}
+
+/** Puts a recipient there and gives what comes behind it. */
+function putRecipient(bytes: Uint8Array, at: number, { typeId, kidField, body }: WrappedKey): number {
+  const length = kidField.length + body.length
+  bytes[at] = typeId
+  bytes[at + 1] = length >> 8
+  bytes[at + 2] = length & 0xff
+  bytes.set(kidField, at + RECIPIENT_HEAD_BYTES)
+  bytes.set(body, at + RECIPIENT_HEAD_BYTES + kidField.length)
+  return at + RECIPIENT_HEAD_BYTES + length
 }
 
 /** Reads a header within its bounds and refuses it at the first byte that is not as it has to be. */

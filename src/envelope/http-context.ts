@@ -1,7 +1,8 @@
 import type { EnvelopeContext } from './context.ts'
 
 // The keys are those of the wire format ("Sealed bodies", Context), which for calls win over SVE1 §10.4: sender and
-// receiver are the two proven identifiers, and method and target stand beside them instead of a URL in "aud".
+// receiver are the two proven identifiers, and method and target stand beside them instead of a URL in "aud". They are
+// written in the order of their encoding, so that nothing has to be sorted.
 
 /** What both sides of a call know of the body of its request. */
 export interface SealedRequest {
@@ -25,12 +26,12 @@ export interface SealedAnswer extends SealedRequest {
 /** The context of a sealed request body. */
 export function requestContext(request: SealedRequest): EnvelopeContext {
   const { method, target, sender, receiver, contentType, callName } = request
-  return { method, target, sub: sender, aud: receiver, ct: contentType, dir: 'req', 'sig-nonce': callName }
+  return { aud: receiver, ct: contentType, dir: 'req', method, 'sig-nonce': callName, sub: sender, target }
 }
 
 /** The context of a sealed answer body. */
 export function answerContext(answer: SealedAnswer): EnvelopeContext {
   const { method, target, sender, receiver, contentType, callName } = answer
   const status = String(answer.status)
-  return { method, target, sub: sender, aud: receiver, ct: contentType, dir: 'res', 'req-nonce': callName, status }
+  return { aud: receiver, ct: contentType, dir: 'res', method, 'req-nonce': callName, status, sub: sender, target }
 }

@@ -1,10 +1,10 @@
 import { primitives } from '#crypto'
 import { type Bytes, equalBytes } from '../core/bytes.ts'
-import { type Steps, steps, wait } from '../core/maybe-promise.ts'
+import { andThen, type MaybePromise } from '../core/maybe-promise.ts'
 import type { MacKey } from '../crypto/primitives.ts'
 import { type ChunkKey, openChunks } from './chunks.ts'
 import { type EnvelopeContext, encodeContext } from './context.ts'
-import { contentKeys, headerMac } from './derive.ts'
+import { contentKeys, headerMac, importOnce } from './derive.ts'
 import { type Header, parseHeader } from './header.ts'
 import { checkKeyring, type Keyring, unwrapperOf } from './keyring.ts'
 import { checkBytes, optionInvalid } from './misuse.ts'
@@ -21,39 +21,41 @@ export interface OpenOptions {
   readonly maxPlaintextBytes?: number
 }
 
-function* unwrapDataKey(header: Header, keyring: Keyring): Steps<MacKey> {
-  for (const { known } of header.recipients) {
+function unwrapDataKey({ recipients, salt }: Header, keyring: Keyring): MaybePromise<MacKey> {
+  for (const { known } of recipients) {
     const unwrapper = known && unwrapperOf(keyring, known.type, known.kid)
     if (known === undefined || unwrapper === undefined) continue
-    const raw = yield* wait(
-      unwrapper.derive === undefined ? unwrapper.unwrap(known.body) : unwrapper.derive(header.salt),
-    )
-    // Condition: a data key that does not unwrap is refused without a second attempt.
-    if (raw === undefined) throw unopened('unwrap-failed', known.kid)
-    const dataKey = yield* wait(primitives.macKey(raw))
-    raw.fill(0)
-    return dataKey
+    return andThen(unwrapper.derive === undefined ? unwrapper.unwrap(known.body) : unwrapper.derive(salt), (raw) => {
+      // Condition: a data key that does not unwrap is refused without a second attempt.
+      if (raw === undefined) throw unopened('unwrap-failed', known.kid)
+      return importOnce(raw, primitives.macKey)
+    })
   }
   // Condition: an envelope for nobody in the keyring is refused.
-  throw unopened('no-recipient', header.recipients.find(({ known }) => known)?.known?.kid)
+  throw unopened('no-recipient', recipients.find(({ known }) => known)?.known?.kid)
 }
 
-function* chunkKeyOf(header: Header, dataKey: MacKey, context: Bytes | undefined): Steps<ChunkKey> {
+function chunkKeyOf(header: Header, dataKey: MacKey, context: Bytes | undefined): MaybePromise<ChunkKey> {
   const { suite, salt } = header
-  // Condition: a header whose MAC does not hold is refused.
-  if (!equalBytes(yield* wait(headerMac(dataKey, header.covered)), header.mac)) throw unopened('header-mac')
-  // Condition: opening under a context that has no encoding is refused as under any other.
-  if (context === undefined) throw unopened('commitment')
-  const { key, baseNonce, commitment } = yield* wait(contentKeys(dataKey, { suite, salt, context }))
-  // Condition: a commitment to another key or context is refused before a chunk is opened.
-  if (!equalBytes(commitment, header.commitment)) throw unopened('commitment')
-  const imported = yield* wait(primitives.aeadKey(key))
-  key.fill(0)
-  return { key: imported, baseNonce, chunkBytes: suite.chunkBytes }
+  return andThen(headerMac(dataKey, header.covered), (mac) => {
+    // Condition: a header whose MAC does not hold is refused.
+    if (!equalBytes(mac, header.mac)) throw unopened('header-mac')
+    // Condition: opening under a context that has no encoding is refused as under any other.
+    if (context === undefined) throw unopened('commitment')
+    return andThen(contentKeys(dataKey, { suite, salt, context }), ({ key, baseNonce, commitment }) => {
+      // Condition: a commitment to another key or context is refused before a chunk is opened.
+      if (!equalBytes(commitment, header.commitment)) throw unopened('commitment')
+      return andThen(importOnce(key, primitives.aeadKey), (imported) => ({
+        key: imported,
+        baseNonce,
+        chunkBytes: suite.chunkBytes,
+      }))
+    })
+  })
 }
 
 /** As `open`, at once where the runtime can. */
-export const openBytes = steps(function* (envelope: Uint8Array, options: OpenOptions): Steps<Bytes> {
+export function openBytes(envelope: Uint8Array, options: OpenOptions): MaybePromise<Bytes> {
   const { with: keyring, maxPlaintextBytes = MAX_PLAINTEXT_BYTES } = options
   checkBytes(envelope, 'envelope')
   checkKeyring(keyring)
@@ -63,10 +65,12 @@ export const openBytes = steps(function* (envelope: Uint8Array, options: OpenOpt
   }
   const context = encodeContext(options.context ?? {})
   const header = parseHeader(envelope)
-  const dataKey = yield* unwrapDataKey(header, keyring)
-  const chunkKey = yield* chunkKeyOf(header, dataKey, context)
-  return yield* wait(openChunks(chunkKey, envelope.subarray(header.bytes), maxPlaintextBytes))
-})
+  return andThen(unwrapDataKey(header, keyring), (dataKey) =>
+    andThen(chunkKeyOf(header, dataKey, context), (chunkKey) =>
+      openChunks(chunkKey, envelope.subarray(header.bytes), maxPlaintextBytes),
+    ),
+  )
+}
 
 /**
  * Opens an envelope and gives its plaintext as a whole, after its last chunk was verified.

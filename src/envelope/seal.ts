@@ -1,11 +1,12 @@
 import { primitives } from '#crypto'
 import type { Bytes } from '../core/bytes.ts'
-import { type MaybePromise, type Steps, steps, wait } from '../core/maybe-promise.ts'
+import { andThen, inTurn, type MaybePromise } from '../core/maybe-promise.ts'
+import type { MacKey } from '../crypto/primitives.ts'
 import { sealChunks, sealedLength } from './chunks.ts'
 import { type EnvelopeContext, encodeContext } from './context.ts'
-import { contentKeys, headerMac } from './derive.ts'
+import { contentKeys, headerMac, importOnce } from './derive.ts'
 import { type Entropy, systemEntropy } from './entropy.ts'
-import { encodeHeader, MAX_RECIPIENTS, type WrappedKey } from './header.ts'
+import { headerLength, MAX_RECIPIENTS, putHeader, type WrappedKey } from './header.ts'
 import { checkBytes, optionInvalid } from './misuse.ts'
 import type { Wrapper } from './recipient-type.ts'
 import { type Recipient, wrapperOf } from './recipients.ts'
@@ -25,50 +26,76 @@ function wrappersOf(to: Recipient | readonly Recipient[]): Wrapper[] {
     throw optionInvalid('to', `give 1 to ${MAX_RECIPIENTS} recipients`)
   }
   const wrappers = recipients.map(wrapperOf)
+  if (wrappers.length > 1) checkTogether(wrappers)
+  return wrappers
+}
+
+function checkTogether(wrappers: readonly Wrapper[]): void {
   const names = new Set(wrappers.map(({ type, kid }) => `${type.id} ${kid}`))
   // Condition: sealing to two recipients of one type and key id is refused.
   if (names.size !== wrappers.length) throw optionInvalid('to', 'give each recipient once')
   // Condition: sealing by the key of a session to anybody else besides is refused.
-  if (wrappers.length > 1 && wrappers.some(({ derive }) => derive !== undefined)) {
+  if (wrappers.some(({ derive }) => derive !== undefined)) {
     throw optionInvalid('to', 'a session seals to its other end alone')
   }
-  return wrappers
 }
 
-function* wrapAll(wrappers: readonly Wrapper[], dataKey: Uint8Array, entropy: Entropy): Steps<WrappedKey[]> {
+function wrapAll(
+  wrappers: readonly Wrapper[],
+  dataKey: Uint8Array,
+  entropy: Entropy,
+): MaybePromise<readonly WrappedKey[]> {
   const wrapped: WrappedKey[] = []
-  for (const wrapper of wrappers) {
-    const body = yield* wait(wrapper.wrap(dataKey, entropy))
-    wrapped.push({ typeId: wrapper.type.id, kidField: wrapper.kidField, body })
-  }
-  return wrapped
+  const done = inTurn(wrappers.length, (index) => {
+    const { type, kidField, wrap } = wrappers[index] as Wrapper
+    return andThen(wrap(dataKey, entropy), (body) => {
+      wrapped.push({ typeId: type.id, kidField, body })
+    })
+  })
+  return andThen(done, () => wrapped)
+}
+
+/** What is sealed, and all that goes into its header but what follows from the data key. */
+interface Sealing {
+  readonly plaintext: Uint8Array
+  readonly recipients: readonly WrappedKey[]
+  readonly salt: Bytes
+  readonly context: Bytes
+}
+
+function sealUnder(dataKey: MacKey, { plaintext, recipients, salt, context }: Sealing): MaybePromise<Bytes> {
+  const suite = CHUNKED
+  return andThen(contentKeys(dataKey, { suite, salt, context }), ({ key, baseNonce, commitment }) => {
+    const headerBytes = headerLength(recipients)
+    const envelope = new Uint8Array(headerBytes + sealedLength(plaintext.length, suite.chunkBytes))
+    const head = putHeader(envelope, { suite, recipients, salt, commitment })
+    return andThen(headerMac(dataKey, head), (mac) => {
+      envelope.set(mac, head.length)
+      const body = envelope.subarray(headerBytes)
+      const sealed = andThen(importOnce(key, primitives.aeadKey), (imported) =>
+        sealChunks({ key: imported, baseNonce, chunkBytes: suite.chunkBytes }, plaintext, body),
+      )
+      return andThen(sealed, () => envelope)
+    })
+  })
 }
 
 /** Seals with randomness that is given: for published vectors, whose bytes have to come out. */
-export const sealWith = steps(function* (entropy: Entropy, plaintext: Uint8Array, options: SealOptions): Steps<Bytes> {
+export function sealWith(entropy: Entropy, plaintext: Uint8Array, options: SealOptions): MaybePromise<Bytes> {
   checkBytes(plaintext, 'bytes')
   const wrappers = wrappersOf(options.to)
   const context = encodeContext(options.context ?? {})
   // Condition: sealing under a context that has no encoding is refused.
   if (context === undefined) throw optionInvalid('context', 'give well-formed texts of at most 65,535 bytes')
-  const suite = CHUNKED
   const salt = entropy.salt()
-  const raw = (yield* wait(wrappers[0]?.derive?.(salt))) ?? entropy.dataKey()
-  const recipients = yield* wrapAll(wrappers, raw, entropy)
-  const dataKey = yield* wait(primitives.macKey(raw))
-  raw.fill(0)
-  const { key, baseNonce, commitment } = yield* wait(contentKeys(dataKey, { suite, salt, context }))
-  const head = encodeHeader({ suite, recipients, salt, commitment })
-  const mac = yield* wait(headerMac(dataKey, head))
-  const headerBytes = head.length + mac.length
-  const envelope = new Uint8Array(headerBytes + sealedLength(plaintext.length, suite.chunkBytes))
-  envelope.set(head)
-  envelope.set(mac, head.length)
-  const chunkKey = { key: yield* wait(primitives.aeadKey(key)), baseNonce, chunkBytes: suite.chunkBytes }
-  key.fill(0)
-  yield* wait(sealChunks(chunkKey, plaintext, envelope.subarray(headerBytes)))
-  return envelope
-})
+  return andThen(wrappers[0]?.derive?.(salt) ?? entropy.dataKey(), (raw) =>
+    andThen(wrapAll(wrappers, raw, entropy), (recipients) =>
+      andThen(importOnce(raw, primitives.macKey), (dataKey) =>
+        sealUnder(dataKey, { plaintext, recipients, salt, context }),
+      ),
+    ),
+  )
+}
 
 /**
  * Seals bytes for one recipient or several, bound to a context, under a key of their own. Any of the recipients opens

@@ -1,5 +1,5 @@
 import { primitives } from '#crypto'
-import { concat, utf8 } from '../core/bytes.ts'
+import { utf8 } from '../core/bytes.ts'
 import type { MacKey } from '../crypto/primitives.ts'
 import { encodeKid, SESSION, type Unwrapper } from './recipient-type.ts'
 
@@ -15,7 +15,7 @@ export function sessionKey(kid: string, key: MacKey): Unwrapper {
     type: SESSION,
     kid,
     kidField: encodeKid(kid),
-    derive: (salt) => primitives.mac(key, concat(LABEL, salt)),
+    derive: (salt) => primitives.mac(key, LABEL, salt),
     wrap: () => NOTHING,
     unwrap: () => undefined,
   } satisfies Unwrapper)

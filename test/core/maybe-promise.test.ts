@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { andThen, orElse, settle } from '../../src/core/maybe-promise.ts'
+import { andThen, inTurn, orElse, settle } from '../../src/core/maybe-promise.ts'
 
 const later = <T>(value: T): Promise<T> => new Promise((resolve) => setImmediate(resolve, value))
 const failing = () => {
@@ -63,4 +63,39 @@ it('settle makes a promise of whatever can be waited for, and leaves values as t
   expect(settle(promise)).toBe(promise)
   for (const value of [1, 'x', null, undefined, { a: 1 }]) expect(settle(value)).toBe(value)
   await promise
+})
+
+describe('inTurn', () => {
+  const told = (delays: readonly boolean[]) => {
+    const taken: number[] = []
+    const done = inTurn(delays.length, (index) => {
+      const note = () => {
+        taken.push(index)
+      }
+      return delays[index] === true ? later(undefined).then(note) : note()
+    })
+    return { taken, done }
+  }
+
+  it('takes all steps at once where none has to be waited for', () => {
+    const { taken, done } = told([false, false, false])
+    expect([taken, done]).toEqual([[0, 1, 2], undefined])
+  })
+
+  it('takes no step before the one before it is done', async () => {
+    const { taken, done } = told([false, true, false, true, true, false])
+    expect(taken).toEqual([0])
+    await done
+    expect(taken).toEqual([0, 1, 2, 3, 4, 5])
+  })
+
+  it('takes no step after one that failed', async () => {
+    const taken: number[] = []
+    const done = inTurn(3, async (index) => {
+      taken.push(index)
+      if (index === 1) throw new Error('of step 1')
+    })
+    await expect(done).rejects.toThrow('of step 1')
+    expect(taken).toEqual([0, 1])
+  })
 })

@@ -4,6 +4,7 @@ import { isCountersignError } from '../../src/core/errors.ts'
 import type { Jwk } from '../../src/crypto/primitives.ts'
 import type { Curve } from '../../src/crypto/suites.ts'
 import { type Entropy, systemEntropy } from '../../src/envelope/entropy.ts'
+import { type HeaderParts, headerLength, putHeader } from '../../src/envelope/header.ts'
 
 /** Bytes of a hexadecimal text. */
 export function bytesOf(text: string): Uint8Array<ArrayBuffer> {
@@ -72,4 +73,9 @@ export async function failureOf(act: () => unknown): Promise<{ code: string; ste
 /** The code alone. */
 export async function codeOf(act: () => unknown): Promise<string> {
   return (await failureOf(act)).code
+}
+
+/** A header up to its MAC. */
+export function headOf(parts: HeaderParts): Uint8Array {
+  return putHeader(new Uint8Array(headerLength(parts.recipients)), parts)
 }

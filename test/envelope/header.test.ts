@@ -2,10 +2,10 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { concat } from '../../src/core/bytes.ts'
 import { isCountersignError } from '../../src/core/errors.ts'
-import { encodeHeader, parseHeader, type WrappedKey } from '../../src/envelope/header.ts'
+import { parseHeader, type WrappedKey } from '../../src/envelope/header.ts'
 import { encodeKid } from '../../src/envelope/recipient-type.ts'
 import { CHUNKED } from '../../src/envelope/suite.ts'
-import { failureOf, pattern } from './fixtures.ts'
+import { failureOf, headOf, pattern } from './fixtures.ts'
 
 const MAC = new Uint8Array(32).fill(9)
 
@@ -14,7 +14,7 @@ function wrapped(kid: string, typeId = 1, bodyBytes = 72): WrappedKey {
 }
 
 function headerOf(...recipients: WrappedKey[]): Uint8Array {
-  return concat(encodeHeader({ suite: CHUNKED, recipients, salt: pattern(24), commitment: pattern(32) }), MAC)
+  return concat(headOf({ suite: CHUNKED, recipients, salt: pattern(24), commitment: pattern(32) }), MAC)
 }
 
 function changed(header: Uint8Array, at: number, value: number): Uint8Array {

@@ -6,7 +6,6 @@ import type { Curve } from '../../src/crypto/suites.ts'
 import { nonceAt, openChunks, sealChunks, sealedLength } from '../../src/envelope/chunks.ts'
 import { type EnvelopeContext, encodeContext } from '../../src/envelope/context.ts'
 import { chunkedKeys, contentKeys, expand, extract, headerMac } from '../../src/envelope/derive.ts'
-import { encodeHeader } from '../../src/envelope/header.ts'
 import { hpkeOpen, hpkeSeal, hpkeSuite, keySchedule, sharedSecret } from '../../src/envelope/hpke.ts'
 import { inspect } from '../../src/envelope/inspect.ts'
 import { kekRecipient } from '../../src/envelope/kek.ts'
@@ -16,7 +15,7 @@ import { recipient } from '../../src/envelope/recipients.ts'
 import { sealWith } from '../../src/envelope/seal.ts'
 import { CHUNKED } from '../../src/envelope/suite.ts'
 import { vectorFile, vectorIt } from '../vectors/load.ts'
-import { bytesOf, failureOf, fixedEntropy, jwkOf, pattern, publicOf } from './fixtures.ts'
+import { bytesOf, failureOf, fixedEntropy, headOf, jwkOf, pattern, publicOf } from './fixtures.ts'
 
 interface HpkeInput {
   kid: string
@@ -295,7 +294,7 @@ function collisionCase(): void {
         const wrapper = kekRecipient(reader, keks[reader])
         const body = await wrapper.wrap(dataKeys[reader], fixedEntropy({}))
         const recipients = [{ typeId: 1, kidField: wrapper.kidField, body }]
-        const head = encodeHeader({ suite: CHUNKED, recipients, salt, commitment })
+        const head = headOf({ suite: CHUNKED, recipients, salt, commitment })
         const mac = await headerMac(await primitives.macKey(dataKeys[reader]), head)
         const ring = createKeyring({ primary: reader, keys: { [reader]: keks[reader] } })
         const failure = await failureOf(() => open(concat(head, mac, bytesOf(chunk)), { with: ring }))
@@ -310,7 +309,7 @@ async function hkdfCases(): Promise<void> {
   for (const { tests } of file.testGroups) {
     for (const { tcId, ikm, salt, info, size, okm, result } of tests) {
       const prk = await primitives.macKey(await extract(bytesOf(salt), bytesOf(ikm)))
-      const derived = Promise.resolve(expand(prk, bytesOf(info), size)).then(hex, ({ code }) => code)
+      const derived = (async () => expand(prk, bytesOf(info), size))().then(hex, ({ code }) => code)
       expect(await derived, `case ${tcId}`).toBe(result === 'invalid' ? 'key-invalid' : okm)
     }
   }
