@@ -29,7 +29,6 @@ export interface CaptureOptions {
 interface Internals {
   _header: string | null
   finished: boolean
-  getRawHeaderNames(): string[]
 }
 
 const native = ServerResponse.prototype
@@ -185,9 +184,10 @@ class HeldAnswer implements Held {
   #fields(): Fields {
     const res = this.#res
     const raw: string[] = []
-    for (const name of res.getRawHeaderNames()) {
+    // In lower case: what is not changed leaves under the names that the handler wrote.
+    for (const name of res.getHeaderNames()) {
       const value = res.getHeader(name)
-      const isKept = !FRAMING.has(name.toLowerCase()) || (name.toLowerCase() === 'content-length' && this.#isBodiless())
+      const isKept = !FRAMING.has(name) || (name === 'content-length' && this.#isBodiless())
       if (isKept) for (const one of Array.isArray(value) ? value : [value]) raw.push(name, String(one))
     }
     return new Fields(raw)

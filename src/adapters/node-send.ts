@@ -32,17 +32,26 @@ export function isBodiless(method: string | undefined, status: number): boolean 
 /** Writes the header of an answer: these fields, no others that were set before, and the length of the body. */
 function setHead(res: ServerResponse, answer: HttpAnswer): void {
   const { sendDate } = res
-  for (const name of res.getHeaderNames())
+  const length = lengthOf(res, answer)
+  const isMeasured = hasLength(res, length)
+  for (const name of res.getHeaderNames()) {
+    if (isMeasured && name === 'content-length') continue
     if (FRAMING.has(name) || !answer.fields.has(name)) native.removeHeader.call(res, name)
+  }
   // To remove a Date field switches Node's own off as well.
   if (res.sendDate !== sendDate) res.sendDate = sendDate
   setFields(res, answer.fields)
-  const length = lengthOf(res, answer)
   // Last: Node re-encodes a Content-Disposition that follows it.
-  if (length !== undefined) native.setHeader.call(res, 'Content-Length', length)
+  if (!isMeasured && length !== undefined) native.setHeader.call(res, 'Content-Length', length)
   if (res.statusCode === answer.status) return
   res.statusMessage = ''
   res.statusCode = answer.status
+}
+
+/** Whether the length that the handler set is the right one, and nothing follows it that Node would re-encode for it. */
+function hasLength(res: ServerResponse, length: OutgoingHttpHeader | undefined): boolean {
+  const given = res.getHeader('content-length')
+  return given !== undefined && String(given) === String(length) && !res.hasHeader('content-disposition')
 }
 
 /** The values of each field under its first spelling: Node keeps the repetitions of a field together. */

@@ -8,6 +8,8 @@ export class Fields {
   readonly #raw: readonly string[]
   /** The name of each line in lower case. */
   #lines: readonly string[] | undefined
+  /** The names, each once: the very lines where none is repeated. */
+  #once: readonly string[] | undefined
   /** Where the lines of a name are, for long headers alone: their cost must not grow with the square of their length. */
   #index: Map<string, number[]> | undefined
 
@@ -57,7 +59,8 @@ export class Fields {
 
   /** Names in lower case, each once, in the order of their first appearance. */
   names(): readonly string[] {
-    return this.#names().filter((name, line) => this.#next(name, 0) === line)
+    this.#once ??= this.#eachOnce()
+    return this.#once
   }
 
   /** The same fields without those the predicate refuses. */
@@ -77,7 +80,10 @@ export class Fields {
 
   /** The same fields and these (name, value, …), which it does not have yet. */
   and(more: readonly string[]): Fields {
-    return new Fields(this.#raw.concat(more))
+    const raw = this.#raw.slice()
+    // One after the other: concat looks at what both lists are first, and costs more.
+    for (const text of more) raw.push(text)
+    return new Fields(raw)
   }
 
   /** The same fields, with these put in place of any of the same name (given in lower case). */
@@ -92,6 +98,14 @@ export class Fields {
     const names: string[] = []
     for (let i = 0; i + 1 < this.#raw.length; i += 2) names.push((this.#raw[i] as string).toLowerCase())
     this.#lines = names
+    return names
+  }
+
+  #eachOnce(): readonly string[] {
+    const names = this.#names()
+    for (let line = 0; line < names.length; line++) {
+      if (this.#next(names[line] as string, 0) !== line) return names.filter((name, i) => this.#next(name, 0) === i)
+    }
     return names
   }
 

@@ -31,14 +31,18 @@ export interface Sought {
   readonly callers: readonly number[]
 }
 
+/** Of a canonical path, which is ASCII: whatever else a lenient router could read differently. */
+const NEEDS_FOLDING = /[A-Z%]/
+
 /**
  * Takes a path apart. Leniently, case, a trailing slash and escapes make no difference: two paths that a router could
  * send to one handler then have the same segments.
  */
 function segmentsOf(path: string, comparison: Comparison): string[] {
-  if (comparison === 'exact') return path.slice(1).split('/')
+  const segments = path.slice(1).split('/')
+  if (comparison === 'exact') return segments
   // Condition: a deny also matches a path in another case, with a trailing slash more or less, or escaped otherwise.
-  const plain = path.includes('%') ? path.slice(1).split('/').map(folded) : path.slice(1).toLowerCase().split('/')
+  const plain = NEEDS_FOLDING.test(path) ? segments.map(folded) : segments
   if (plain.at(-1) === '') plain.pop()
   return plain
 }

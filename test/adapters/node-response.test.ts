@@ -217,11 +217,39 @@ describe('an answer is held back until it is whole', () => {
       res.end('b')
     })
     const text = await new Wire(port).send(LAST).closed()
-    const raw = ['Set-Cookie', 'a=1', 'Set-Cookie', 'b=2', 'Content-Type', 'text/plain']
-    expect(told).toEqual([{ status: 201, fields: new Fields(raw), body: utf8('ab') }])
+    const [{ fields, ...rest }] = told as [HttpAnswer]
+    expect(fields.raw).toEqual(['set-cookie', 'a=1', 'set-cookie', 'b=2', 'content-type', 'text/plain'])
+    expect(rest).toEqual({ status: 201, body: utf8('ab') })
     expect(text).toMatch(/^HTTP\/1.1 201 Made\r\n/)
     expect(text).toMatch(/content-length: 2\r\n/i)
     expect(text).not.toMatch(/chunked|trailer|x-t/i)
+  })
+
+  it('sends names and values as the handler wrote them, and the length once', async () => {
+    const { port } = await capturing((_req, res) => {
+      res.setHeader('ETag', '"1"').setHeader('X-mIXED', 'yes').setHeader('Content-Disposition', 'inline; filename="é"')
+      res.setHeader('Content-Length', 2)
+      res.end('ab')
+    })
+    const text = await new Wire(port).send(LAST).closed()
+    const [head] = text.split('\r\n\r\n')
+    for (const line of [
+      'ETag: "1"',
+      'X-mIXED: yes',
+      'Content-Disposition: inline; filename="é"',
+      'Content-Length: 2',
+    ]) {
+      expect(head?.split('\r\n')).toContain(line)
+    }
+    expect(text.match(/content-length/gi)).toHaveLength(1)
+  })
+
+  it.each(['2', '02', '2.0'])('writes the length in one way, not %s', async (length) => {
+    const { port } = await capturing((_req, res) => {
+      res.setHeader('Content-Length', length)
+      res.end('ab')
+    })
+    expect(await new Wire(port).send(LAST).closed()).toMatch(/content-length: 2\r\n/i)
   })
 
   it('sends nothing before, and no byte of what was replaced', async () => {
