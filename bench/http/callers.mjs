@@ -1,13 +1,14 @@
 // Ways to make the call: each gives a function that makes one call, reads its whole answer as JSON and checks it.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Pool } from 'undici'
 import { LEDGER, ORDERS } from './domain.mjs'
 import { checkAnswer, ENTRY, HEADERS, PATH } from './entry.mjs'
 import { openWorkload } from './workload.mjs'
 
 /** undici's pool, the fastest client there is for Node: what all secured calls but those of fetch travel by, too. */
-function pool({ origin, connections, folder, tls, token }) {
+async function pool({ origin, connections, folder, tls, token }) {
+  // Imported where it is used alone: undici puts its own agent under the fetch of the whole process.
+  const { Pool } = await import('undici')
   const connect = tls && {
     ca: readFileSync(join(folder, 'ca.crt')),
     cert: readFileSync(join(folder, 'client.crt')),
@@ -58,6 +59,11 @@ async function secured({ origin, connections, folder, sessions, seal, undici }) 
   }
 }
 
-const kinds = { pool, fetch: bareFetch, secured }
+const kinds = {
+  pool,
+  fetch: bareFetch,
+  secured,
+  least: async (options) => (await import('../least/caller.mjs')).openLeast(options),
+}
 
 export const openCaller = (options) => kinds[options.kind](options)

@@ -162,6 +162,23 @@ const clientUndici = clientRow({
   bounds: { better: 'more', floor: 0.5, goal: 0.75 },
 })
 
+/**
+ * What the wire format costs at the least: a service and a caller that do by hand, for this one call, what a session
+ * demands. No bound: it shows how much of a ratio is the library's own.
+ */
+const handWritten = (framework, title) =>
+  throughputRow({
+    name: `least-${framework}`,
+    title: `The same by hand, ${title} ÷ raw`,
+    equal:
+      'The proofs, digests, claims, rule and events of a session, written out for this one call on both sides: nothing is parsed or looked up that the next call could have otherwise.',
+    sides: [
+      raw(`servers/${framework}.mjs`),
+      { name: 'by hand', server: `least/${framework}.mjs`, caller: { kind: 'least' } },
+    ],
+    of: ['by hand', 'raw'],
+  })
+
 export const httpRows = [
   expressSession,
   expressSealed,
@@ -171,4 +188,7 @@ export const httpRows = [
   firstContact,
   clientFetch,
   clientUndici,
+  handWritten('express', 'Express'),
+  handWritten('koa', 'Koa'),
+  handWritten('node', 'node:http'),
 ]
