@@ -2,8 +2,8 @@ import { primitives } from '#crypto'
 import { fromBase64url } from '../core/base64url.ts'
 import { type Bytes, equalBytes } from '../core/bytes.ts'
 import { CountersignError } from '../core/errors.ts'
-import type { MaybePromise } from '../core/maybe-promise.ts'
-import type { Jwk, MacKey } from '../crypto/primitives.ts'
+import { andThen, type MaybePromise } from '../core/maybe-promise.ts'
+import type { Jwk } from '../crypto/primitives.ts'
 import { suiteOfKey } from '../crypto/suites.ts'
 
 /** The signature algorithms, by their names in the registry of RFC 9421. */
@@ -24,24 +24,28 @@ export interface Verifier {
 const MIN_SECRET_BYTES = 32
 
 // Keyed by the key object itself: a key is imported once, and forgotten with it.
-const signers = new WeakMap<Jwk, Promise<Signer>>()
-const verifiers = new WeakMap<Jwk, Promise<Verifier>>()
+const signers = new WeakMap<Jwk, MaybePromise<Signer>>()
+const verifiers = new WeakMap<Jwk, MaybePromise<Verifier>>()
 
 function keyInvalid(fix: string): CountersignError {
   return new CountersignError('key-invalid', { detail: { fix } })
 }
 
 /** The signer of a private key or a shared secret. What algorithm it uses follows from the key alone. */
-export function signerOf(key: Jwk | Uint8Array): Promise<Signer> {
+export function signerOf(key: Jwk | Uint8Array): MaybePromise<Signer> {
   return key instanceof Uint8Array ? macSigner(key) : remember(signers, key, importSigner)
 }
 
 /** The verifier of a public key or a shared secret. What algorithm it uses follows from the key alone. */
-export function verifierOf(key: Jwk | Uint8Array): Promise<Verifier> {
+export function verifierOf(key: Jwk | Uint8Array): MaybePromise<Verifier> {
   return key instanceof Uint8Array ? macSigner(key) : remember(verifiers, key, importVerifier)
 }
 
-function remember<T>(known: WeakMap<Jwk, Promise<T>>, key: Jwk, load: (key: Jwk) => Promise<T>): Promise<T> {
+function remember<T>(
+  known: WeakMap<Jwk, MaybePromise<T>>,
+  key: Jwk,
+  load: (key: Jwk) => MaybePromise<T>,
+): MaybePromise<T> {
   const found = known.get(key)
   if (found !== undefined) return found
   const loaded = load(key)
@@ -49,19 +53,21 @@ function remember<T>(known: WeakMap<Jwk, Promise<T>>, key: Jwk, load: (key: Jwk)
   return loaded
 }
 
-async function importSigner(jwk: Jwk): Promise<Signer> {
+function importSigner(jwk: Jwk): MaybePromise<Signer> {
   if (jwk.kty === 'oct') return macSigner(secretOf(jwk))
   const suite = suiteOfKey(jwk)
-  const key = await primitives.signingKey(suite, jwk)
-  return Object.freeze({ algorithm: nameOf(suite), sign: (base: Bytes) => primitives.sign(key, base) })
+  return andThen(primitives.signingKey(suite, jwk), (key) =>
+    Object.freeze({ algorithm: nameOf(suite), sign: (base: Bytes) => primitives.sign(key, base) }),
+  )
 }
 
-async function importVerifier(jwk: Jwk): Promise<Verifier> {
+function importVerifier(jwk: Jwk): MaybePromise<Verifier> {
   if (jwk.kty === 'oct') return macSigner(secretOf(jwk))
   const suite = suiteOfKey(jwk)
-  const key = await primitives.verifyingKey(suite, jwk)
-  const verify = (base: Bytes, signature: Uint8Array) => primitives.verify(key, base, signature)
-  return Object.freeze({ algorithm: nameOf(suite), verify })
+  return andThen(primitives.verifyingKey(suite, jwk), (key) => {
+    const verify = (base: Bytes, signature: Uint8Array) => primitives.verify(key, base, signature)
+    return Object.freeze({ algorithm: nameOf(suite), verify })
+  })
 }
 
 function nameOf(suite: ReturnType<typeof suiteOfKey>): SignatureAlgorithm {
@@ -76,14 +82,12 @@ function secretOf({ alg, k }: Jwk): Bytes {
   return secret
 }
 
-async function macSigner(secret: Uint8Array): Promise<Signer & Verifier> {
+function macSigner(secret: Uint8Array): MaybePromise<Signer & Verifier> {
   // Condition: a shared secret of less than 256 bits is refused.
   if (secret.length < MIN_SECRET_BYTES) throw keyInvalid('give a secret of at least 32 bytes')
-  const key = await primitives.macKey(secret)
-  const verify = async (base: Bytes, signature: Uint8Array) => equalBytes(await macOf(key, base), signature)
-  return Object.freeze({ algorithm: 'hmac-sha256' as const, sign: (base: Bytes) => macOf(key, base), verify })
-}
-
-function macOf(key: MacKey, base: Bytes): MaybePromise<Bytes> {
-  return primitives.mac(key, base)
+  return andThen(primitives.macKey(secret), (key) => {
+    const sign = (base: Bytes) => primitives.mac(key, base)
+    const verify = (base: Bytes, signature: Uint8Array) => andThen(sign(base), (mac) => equalBytes(mac, signature))
+    return Object.freeze({ algorithm: 'hmac-sha256' as const, sign, verify })
+  })
 }

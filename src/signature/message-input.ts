@@ -1,5 +1,9 @@
 import { CountersignError } from '../core/errors.ts'
 import { Fields, type HttpRequest, type HttpResponse } from '../core/message.ts'
+import type { BaseSource } from './base.ts'
+import type { FieldType } from './structured-fields/field-types.ts'
+
+type FieldTypesGiven = Readonly<Record<string, FieldType>>
 
 /** A request as a signature sees it; a WHATWG `Request` is one. */
 export interface RequestMessage {
@@ -23,6 +27,18 @@ export interface ResponseMessage {
 /** Brings a message into the form of the core. */
 export function messageOf(input: RequestMessage | ResponseMessage): HttpRequest | HttpResponse {
   return 'status' in input ? responseOf(input) : requestOf(input)
+}
+
+/** Where the values of a signature of this message come from. */
+export function sourceOf(
+  message: RequestMessage | ResponseMessage,
+  { request, fieldTypes }: { request: RequestMessage | undefined; fieldTypes: FieldTypesGiven | undefined },
+): BaseSource {
+  return {
+    message: messageOf(message),
+    request: request && requestOf(request),
+    fieldTypes: fieldTypes && new Map(Object.entries(fieldTypes)),
+  }
 }
 
 /** Brings a request into the form of the core. */

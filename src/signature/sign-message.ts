@@ -1,11 +1,12 @@
 import { toBase64 } from '../core/base64url.ts'
 import { type Clock, nowSeconds, systemClock } from '../core/clock.ts'
 import { CountersignError, isCountersignError } from '../core/errors.ts'
+import { andThen, type MaybePromise } from '../core/maybe-promise.ts'
 import type { Jwk } from '../crypto/primitives.ts'
 import { type SignatureAlgorithm, signerOf } from './algorithms.ts'
 import { baseBytes, signatureBase } from './base.ts'
 import { type Component, type MessageKind, parseComponents } from './component.ts'
-import { messageOf, type RequestMessage, type ResponseMessage, requestOf } from './message-input.ts'
+import { type RequestMessage, type ResponseMessage, sourceOf } from './message-input.ts'
 import { memberOf } from './proof.ts'
 import type { FieldType } from './structured-fields/field-types.ts'
 import { serializeKey, serializeParams } from './structured-fields/serialize.ts'
@@ -64,22 +65,27 @@ export async function signMessage(
   message: RequestMessage | ResponseMessage,
   options: SignMessageOptions,
 ): Promise<SignatureHeaders> {
-  const { label = 'sig1', key, request, fieldTypes } = options
-  const signer = await signerOf(key)
-  // Condition: a signature that would say another algorithm than its key's is not made.
-  if (options.alg !== undefined && options.alg !== signer.algorithm)
-    throw invalid('alg', `the key is for ${signer.algorithm}`)
-  const source = {
-    message: messageOf(message),
-    request: request && requestOf(request),
-    fieldTypes: fieldTypes && new Map(Object.entries(fieldTypes)),
-  }
-  const components = componentsOf(options.components, 'status' in message ? 'answer' : 'request')
-  const member = memberOf(components, serializeParams(paramsOf(options)))
-  const base = attempt(() => baseBytes(signatureBase(components, member, source)))
-  const signature = await signer.sign(base)
-  const name = serializeKey(label)
-  return { 'signature-input': `${name}=${member}`, signature: `${name}=:${toBase64(signature)}:` }
+  return signNow(message, options)
+}
+
+function signNow(
+  message: RequestMessage | ResponseMessage,
+  options: SignMessageOptions,
+): MaybePromise<SignatureHeaders> {
+  const { label = 'sig1', alg, request, fieldTypes } = options
+  return andThen(signerOf(options.key), (signer) => {
+    // Condition: a signature that would say another algorithm than its key's is not made.
+    if (alg !== undefined && alg !== signer.algorithm) throw invalid('alg', `the key is for ${signer.algorithm}`)
+    const source = sourceOf(message, { request, fieldTypes })
+    const components = componentsOf(options.components, 'status' in message ? 'answer' : 'request')
+    const member = memberOf(components, serializeParams(paramsOf(options)))
+    const base = attempt(() => baseBytes(signatureBase(components, member, source)))
+    const name = serializeKey(label)
+    return andThen(signer.sign(base), (signature) => ({
+      'signature-input': `${name}=${member}`,
+      signature: `${name}=:${toBase64(signature)}:`,
+    }))
+  })
 }
 
 function componentsOf(texts: readonly string[], kind: MessageKind): readonly Component[] {
@@ -89,8 +95,11 @@ function componentsOf(texts: readonly string[], kind: MessageKind): readonly Com
 function paramsOf(options: SignMessageOptions): [string, BareItem][] {
   const { created = nowSeconds(options.clock ?? systemClock), expires, nonce, alg, keyid, tag } = options
   const params: [string, BareItem][] = [['created', created]]
-  const optional = { expires, nonce, alg, keyid, tag }
-  for (const [name, value] of Object.entries(optional)) if (value !== undefined) params.push([name, value])
+  if (expires !== undefined) params.push(['expires', expires])
+  if (nonce !== undefined) params.push(['nonce', nonce])
+  if (alg !== undefined) params.push(['alg', alg])
+  if (keyid !== undefined) params.push(['keyid', keyid])
+  if (tag !== undefined) params.push(['tag', tag])
   return params
 }
 

@@ -29,11 +29,13 @@ export function readSignatureFields(fields: Fields): readonly SignatureEntry[] {
   const signatures = dictionaryOf(signatureText)
   // Condition: a label that is in only one of Signature and Signature-Input is refused.
   if (inputs.size !== signatures.size) throw malformed('label')
-  return Array.from(inputs, ([label, input]) => {
+  const entries: SignatureEntry[] = []
+  for (const [label, input] of inputs) {
     // Condition: a Signature-Input member that is not an inner list is refused.
     if (!isInnerList(input)) throw malformed('signature-input')
-    return { label, input, signature: bytesOf(signatures, label) }
-  })
+    entries.push({ label, input, signature: bytesOf(signatures, label) })
+  }
+  return entries
 }
 
 function dictionaryOf(text: string): Dictionary {

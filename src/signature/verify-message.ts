@@ -1,11 +1,11 @@
 import { type Clock, nowSeconds, systemClock } from '../core/clock.ts'
 import { CountersignError } from '../core/errors.ts'
-import type { MaybePromise } from '../core/maybe-promise.ts'
+import { andThen, type MaybePromise, settle } from '../core/maybe-promise.ts'
 import type { Jwk } from '../crypto/primitives.ts'
 import { type SignatureAlgorithm, type Verifier, verifierOf } from './algorithms.ts'
 import { baseBytes, signatureBase } from './base.ts'
 import { type Component, parseComponent, readComponents } from './component.ts'
-import { messageOf, type RequestMessage, type ResponseMessage, requestOf } from './message-input.ts'
+import { type RequestMessage, type ResponseMessage, sourceOf } from './message-input.ts'
 import { memberOf } from './proof.ts'
 import { readSignatureFields, type SignatureEntry } from './signature-fields.ts'
 import type { FieldType } from './structured-fields/field-types.ts'
@@ -74,29 +74,30 @@ export async function verifyMessage(
   message: RequestMessage | ResponseMessage,
   options: VerifyMessageOptions,
 ): Promise<MessageProof> {
+  return verifyNow(message, options)
+}
+
+function verifyNow(
+  message: RequestMessage | ResponseMessage,
+  options: VerifyMessageOptions,
+): MaybePromise<MessageProof> {
   const { request, fieldTypes } = options
-  const http = messageOf(message)
-  const { label, input, signature } = theOne(readSignatureFields(http.fields), options)
+  const source = sourceOf(message, { request, fieldTypes })
+  const { label, input, signature } = theOne(readSignatureFields(source.message.fields), options)
   const components = readComponents(input.items, 'status' in message ? 'answer' : 'request')
   checkRequired(components, options.requiredComponents)
   const said = parametersOf(input.params)
   checkTimes(said, options)
-  const verifier = await verifierFor(said, options)
-  const member = memberOf(components, serializeParams(input.params))
-  const source = {
-    message: http,
-    request: request && requestOf(request),
-    fieldTypes: fieldTypes && new Map(Object.entries(fieldTypes)),
-  }
-  const base = baseBytes(signatureBase(components, member, source))
-  // Condition: a message whose signature does not hold is refused.
-  if (!(await verifier.verify(base, signature))) throw refused('proof-invalid', 'signature')
-  const { alg, ...parameters } = said
-  return Object.freeze({
-    label,
-    algorithm: verifier.algorithm,
-    components: components.map(({ key }) => key),
-    ...parameters,
+  return andThen(verifierFor(said, options), (verifier) => {
+    const member = memberOf(components, serializeParams(input.params))
+    const base = baseBytes(signatureBase(components, member, source))
+    return andThen(verifier.verify(base, signature), (holds) => {
+      // Condition: a message whose signature does not hold is refused.
+      if (!holds) throw refused('proof-invalid', 'signature')
+      const { alg, ...parameters } = said
+      const keys = components.map(({ key }) => key)
+      return Object.freeze({ label, algorithm: verifier.algorithm, components: keys, ...parameters })
+    })
   })
 }
 
@@ -159,15 +160,17 @@ function expired(step: string, clockDifferenceSeconds: number): CountersignError
   return new CountersignError('proof-expired', { detail: { step, clockDifferenceSeconds } })
 }
 
-async function verifierFor(
+function verifierFor(
   { keyid, alg }: { keyid?: string; alg?: string },
   options: VerifyMessageOptions,
-): Promise<Verifier> {
-  const key = options.keys === undefined ? options.key : await options.keys(keyid)
-  // Condition: a signature by a key that is not known is refused.
-  if (key === undefined) throw refused('proof-invalid', 'key')
-  const verifier = await verifierOf(key)
-  // Condition: a signature that says another algorithm than its key's is refused.
-  if (alg !== undefined && alg !== verifier.algorithm) throw refused('proof-invalid', 'alg')
-  return verifier
+): MaybePromise<Verifier> {
+  return andThen(options.keys === undefined ? options.key : settle(options.keys(keyid)), (key) => {
+    // Condition: a signature by a key that is not known is refused.
+    if (key === undefined) throw refused('proof-invalid', 'key')
+    return andThen(verifierOf(key), (verifier) => {
+      // Condition: a signature that says another algorithm than its key's is refused.
+      if (alg !== undefined && alg !== verifier.algorithm) throw refused('proof-invalid', 'alg')
+      return verifier
+    })
+  })
 }
