@@ -69,32 +69,16 @@ export function wasBodyRead(req: IncomingMessage): boolean {
 /** Puts these fields in place of all that arrived, in every form Node shows them, and takes the trailers away. */
 export function replaceFields(req: IncomingMessage, fields: Fields): void {
   if (lineOf(req, 'transfer-encoding') !== undefined) hideTrailers(req)
-  req.rawHeaders = [...fields.raw]
+  req.rawHeaders = fields.raw.slice()
   req.headers = joined(fields, { joinDuplicates: 'joinDuplicateHeaders' in req && req.joinDuplicateHeaders === true })
-  Object.defineProperty(req, 'headersDistinct', DISTINCT)
-}
-
-/** Made when it is asked for, and not by Node: that counts the fields that arrived, and fails on a list that is shorter. */
-const DISTINCT = {
-  configurable: true,
-  get(this: IncomingMessage): IncomingMessage['headersDistinct'] {
-    const value = distinct(new Fields(this.rawHeaders))
-    keepDistinct(this, value)
-    return value
-  },
-  set(this: IncomingMessage, value: IncomingMessage['headersDistinct']): void {
-    keepDistinct(this, value)
-  },
-}
-
-function keepDistinct(req: IncomingMessage, value: IncomingMessage['headersDistinct']): void {
-  Object.defineProperty(req, 'headersDistinct', { configurable: true, writable: true, value })
+  // Node would make it when asked, but counts the fields that arrived, and fails on a list that is shorter.
+  req.headersDistinct = distinct(fields)
 }
 
 function joined(fields: Fields, options: { readonly joinDuplicates: boolean }): IncomingMessage['headers'] {
   const headers: IncomingMessage['headers'] = {}
   for (const name of fields.names()) {
-    if (name === 'set-cookie') headers['set-cookie'] = [...fields.all(name)]
+    if (name === 'set-cookie') headers['set-cookie'] = fields.all(name).slice()
     else if (FIRST_WINS.has(name) && !options.joinDuplicates) headers[name] = fields.all(name)[0]
     else headers[name] = name === 'cookie' ? fields.all(name).join('; ') : fields.get(name)
   }
@@ -103,7 +87,7 @@ function joined(fields: Fields, options: { readonly joinDuplicates: boolean }): 
 
 function distinct(fields: Fields): IncomingMessage['headersDistinct'] {
   const headers: IncomingMessage['headersDistinct'] = Object.create(null)
-  for (const name of fields.names()) headers[name] = [...fields.all(name)]
+  for (const name of fields.names()) headers[name] = fields.all(name).slice()
   return headers
 }
 

@@ -2,7 +2,7 @@ import { parseTarget } from '../core/canonical.ts'
 import { isCountersignError } from '../core/errors.ts'
 import type { CompiledPolicy } from './compile.ts'
 import type { Decision, PolicyQuestion } from './decision.ts'
-import type { RouteTrie, Sought } from './route-trie.ts'
+import { type RouteTrie, type Sought, splitPath } from './route-trie.ts'
 import { type Circumstances, type CompiledRule, standingOf } from './rule.ts'
 
 /** What is decided where no rule decides. */
@@ -13,13 +13,14 @@ export function decide(policy: CompiledPolicy, question: PolicyQuestion, now: nu
   // Condition: a path that is not in its canonical spelling is denied, whatever the rules say.
   if (!isCanonicalPath(question.path)) return deniedByDefault
   const callers = policy.callers.covering(question.peer.id)
+  const segments = splitPath(question.path)
   const circumstances = { peer: question.peer, sealed: question.sealed === true, now }
   const denial = policy.denies.isEmpty
     ? NOTHING
-    : find(policy.denies, circumstances, { method: deniedMethod(question.method), path: question.path, callers })
+    : find(policy.denies, circumstances, { method: deniedMethod(question.method), segments, callers })
   // Condition: a deny that matches beats every allow.
   if (denial.enforced !== undefined) return denial.enforced.decision
-  const route = { method: allowedMethod(question.method), path: question.path, callers }
+  const route = { method: allowedMethod(question.method), segments, callers }
   const { enforced, unsealed } = find(policy.allows, circumstances, route)
   // Condition: a deny that only observes denies nothing, and the decision tells that it would have.
   if (enforced !== undefined) return denial.observing?.observed ?? enforced.decision

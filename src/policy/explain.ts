@@ -3,7 +3,7 @@ import type { CompiledPolicy } from './compile.ts'
 import { allowedMethod, decide, deniedMethod, isCanonicalPath } from './decide.ts'
 import type { Decision, PolicyQuestion } from './decision.ts'
 import { parseRoute } from './route.ts'
-import { RouteTrie } from './route-trie.ts'
+import { RouteTrie, splitPath } from './route-trie.ts'
 import { type Circumstances, type CompiledRule, usedOneOf } from './rule.ts'
 
 /** Why a question was decided as it was. It is for the operator: it names rules and callers. */
@@ -71,8 +71,8 @@ function routeMatches(rule: CompiledRule, method: string, path: string): boolean
   const trie = new RouteTrie(effect === 'allow' ? 'exact' : 'lenient')
   for (const route of to) trie.add(parseRoute(route), 0, rule)
   let matches = false
-  const sought = { method: effect === 'allow' ? allowedMethod(method) : deniedMethod(method), path, callers: [0] }
-  trie.forEachMatch(sought, () => {
+  const sought = effect === 'allow' ? allowedMethod(method) : deniedMethod(method)
+  trie.forEachMatch({ method: sought, segments: splitPath(path), callers: [0] }, () => {
     matches = true
   })
   return matches

@@ -26,23 +26,25 @@ export type Comparison = 'exact' | 'lenient'
 /** What rules are sought for. */
 export interface Sought {
   readonly method: string
-  readonly path: string
+  /** Those of the path in its canonical spelling. */
+  readonly segments: readonly string[]
   /** Numbers of caller patterns. */
   readonly callers: readonly number[]
 }
 
-/** Of a canonical path, which is ASCII: whatever else a lenient router could read differently. */
-const NEEDS_FOLDING = /[A-Z%]/
+/** The segments of a canonical path. */
+export function splitPath(path: string): readonly string[] {
+  return path.slice(1).split('/')
+}
 
 /**
- * Takes a path apart. Leniently, case, a trailing slash and escapes make no difference: two paths that a router could
- * send to one handler then have the same segments.
+ * The segments as they are compared. Leniently, case, a trailing slash and escapes make no difference: two paths that a
+ * router could send to one handler then have the same ones.
  */
-function segmentsOf(path: string, comparison: Comparison): string[] {
-  const segments = path.slice(1).split('/')
+function comparable(segments: readonly string[], comparison: Comparison): readonly string[] {
   if (comparison === 'exact') return segments
   // Condition: a deny also matches a path in another case, with a trailing slash more or less, or escaped otherwise.
-  const plain = NEEDS_FOLDING.test(path) ? segments.map(folded) : segments
+  const plain = segments.map(folded)
   if (plain.at(-1) === '') plain.pop()
   return plain
 }
@@ -92,8 +94,9 @@ export class RouteTrie {
   }
 
   /** Calls back with each rule for one of these callers whose route matches. */
-  forEachMatch({ method, path, callers }: Sought, visit: (rule: CompiledRule) => void): void {
-    const segments = segmentsOf(path, this.#comparison)
+  forEachMatch(sought: Sought, visit: (rule: CompiledRule) => void): void {
+    const { method, callers } = sought
+    const segments = comparable(sought.segments, this.#comparison)
     walk(this.#root, 0, { segments, isLenient: this.#comparison === 'lenient', method, callers, visit })
   }
 
@@ -106,8 +109,7 @@ export class RouteTrie {
   }
 }
 
-interface Search extends Omit<Sought, 'path'> {
-  readonly segments: readonly string[]
+interface Search extends Sought {
   readonly isLenient: boolean
   visit(rule: CompiledRule): void
 }
