@@ -15,7 +15,8 @@ export interface Located {
   readonly target: CanonicalTarget
 }
 
-const MAX_ORIGINS = 256
+/** As many as there may be sessions, and some: a fleet's peers are all among them. */
+const MAX_ORIGINS = 16_384
 /** Origins in their one spelling: most calls go to one of these and a plain path, which a URL would leave as they are. */
 const origins = new Map<string, CallUrl>()
 
