@@ -3,8 +3,8 @@ import { orElse } from '../core/maybe-promise.ts'
 import type { GuardOptions } from '../flow/inbound/guard-options.ts'
 import { checkGuardOptions, guardSettings } from '../flow/inbound/guard-settings.ts'
 import { engineOf, type Workload } from '../flow/workload.ts'
+import { shareClass } from './express-class.ts'
 import { guardNode } from './node-guard.ts'
-import { shareClass } from './one-class.ts'
 
 /** A middleware of Express 4 and 5, typed by its shape. */
 export type ExpressMiddleware = (

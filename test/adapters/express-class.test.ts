@@ -3,7 +3,7 @@ import { Socket } from 'node:net'
 import { setFlagsFromString } from 'node:v8'
 import { runInThisContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
-import { shareClass } from '../../src/adapters/one-class.ts'
+import { shareClass } from '../../src/adapters/express-class.ts'
 
 setFlagsFromString('--allow-natives-syntax')
 const isOfOneClass: (a: object, b: object) => boolean = runInThisContext('(a, b) => %HaveSameMap(a, b)')
