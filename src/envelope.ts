@@ -1,4 +1,6 @@
+export { type BlindIndexOptions, blindIndex } from './envelope/blind-index.ts'
 export type { EnvelopeContext } from './envelope/context.ts'
+export { type OpenFieldsOptions, openFields, type SealFieldsOptions, sealFields } from './envelope/fields.ts'
 export { type EnvelopeSummary, inspect } from './envelope/inspect.ts'
 export {
   createKeyring,
@@ -9,5 +11,10 @@ export {
   type KeyState,
 } from './envelope/keyring.ts'
 export { type OpenOptions, open } from './envelope/open.ts'
+export { type OpenRangeOptions, openRange, type RangeSource } from './envelope/open-range.ts'
+export { openStream } from './envelope/open-stream.ts'
 export { type Recipient, recipient } from './envelope/recipients.ts'
+export { type RewrapOptions, rewrap } from './envelope/rewrap.ts'
 export { type SealOptions, seal } from './envelope/seal.ts'
+export { type SealStreamOptions, sealStream } from './envelope/seal-stream.ts'
+export { type OpenTextOptions, openText, rewrapText, type SealTextOptions, sealText } from './envelope/text.ts'

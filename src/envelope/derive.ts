@@ -72,11 +72,15 @@ function putUint32(bytes: Uint8Array, at: number, value: number): void {
   for (let i = 0; i < 4; i++) bytes[at + i] = value >>> (24 - 8 * i)
 }
 
+/** What the keys of a body are bound to. */
+export interface BoundTo {
+  readonly suite: Suite
+  readonly salt: Uint8Array
+  readonly context: Uint8Array
+}
+
 /** The keys of an SVE1 body: bound to suite, salt and context (SVE1 §10.2). */
-export function contentKeys(
-  dataKey: MacKey,
-  { suite, salt, context }: { readonly suite: Suite; readonly salt: Uint8Array; readonly context: Uint8Array },
-): MaybePromise<ContentKeys> {
+export function contentKeys(dataKey: MacKey, { suite, salt, context }: BoundTo): MaybePromise<ContentKeys> {
   const start = new Uint8Array(MAGIC.length + 6)
   start.set(MAGIC)
   start[4] = suite.id

@@ -10,7 +10,8 @@ const SALT_BYTES = 24
 const COMMITMENT_BYTES = 32
 const MAC_BYTES = 32
 const END_BYTES = SALT_BYTES + COMMITMENT_BYTES + MAC_BYTES
-const MAX_HEADER_BYTES = 16_384
+/** No header is longer. */
+export const MAX_HEADER_BYTES = 16_384
 
 /** How many recipients an envelope has at most. */
 export const MAX_RECIPIENTS = 32
@@ -95,6 +96,23 @@ export function parseHeader(envelope: Uint8Array): Header {
     covered: envelope.subarray(0, commitmentEnd),
     bytes,
   }
+}
+
+/**
+ * How many bytes of a header are needed at the least, as far as these tell: more than there are while it is not whole.
+ * What is no header, or too long, needs no more: reading it says what is wrong.
+ */
+export function headerBytesIn(start: Uint8Array): number {
+  if (start.length < START_BYTES) return START_BYTES
+  parseStart(start)
+  const count = u16(start, 6)
+  let at = START_BYTES
+  for (let i = 0; i < count && i < MAX_RECIPIENTS; i++) {
+    if (start.length < at + RECIPIENT_HEAD_BYTES) return at + RECIPIENT_HEAD_BYTES
+    at += RECIPIENT_HEAD_BYTES + u16(start, at + 1)
+    if (at + END_BYTES > MAX_HEADER_BYTES) return start.length
+  }
+  return at + END_BYTES
 }
 
 function need(envelope: Uint8Array, end: number): void {

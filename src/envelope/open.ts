@@ -1,14 +1,12 @@
-import { primitives } from '#crypto'
-import { type Bytes, equalBytes } from '../core/bytes.ts'
+import { type Bytes, concat } from '../core/bytes.ts'
 import { andThen, type MaybePromise } from '../core/maybe-promise.ts'
-import type { MacKey } from '../crypto/primitives.ts'
-import { type ChunkKey, openChunks } from './chunks.ts'
+import { type BodyKey, bodyKeyOf } from './body-key.ts'
+import { openChunks } from './chunks.ts'
 import { type EnvelopeContext, encodeContext } from './context.ts'
-import { contentKeys, headerMac, importOnce } from './derive.ts'
-import { type Header, parseHeader } from './header.ts'
-import { checkKeyring, type Keyring, unwrapperOf } from './keyring.ts'
+import { parseHeader } from './header.ts'
+import { checkKeyring, type Keyring } from './keyring.ts'
 import { checkBytes, optionInvalid } from './misuse.ts'
-import { unopened } from './unopened.ts'
+import { RecordOpener } from './record-body.ts'
 
 const MAX_PLAINTEXT_BYTES = 16 * 1024 * 1024
 
@@ -21,55 +19,39 @@ export interface OpenOptions {
   readonly maxPlaintextBytes?: number
 }
 
-function unwrapDataKey({ recipients, salt }: Header, keyring: Keyring): MaybePromise<MacKey> {
-  for (const { known } of recipients) {
-    const unwrapper = known && unwrapperOf(keyring, known.type, known.kid)
-    if (known === undefined || unwrapper === undefined) continue
-    return andThen(unwrapper.derive === undefined ? unwrapper.unwrap(known.body) : unwrapper.derive(salt), (raw) => {
-      // Condition: a data key that does not unwrap is refused without a second attempt.
-      if (raw === undefined) throw unopened('unwrap-failed', known.kid)
-      return importOnce(raw, primitives.macKey)
-    })
-  }
-  // Condition: an envelope for nobody in the keyring is refused.
-  throw unopened('no-recipient', recipients.find(({ known }) => known)?.known?.kid)
-}
-
-function chunkKeyOf(header: Header, dataKey: MacKey, context: Bytes | undefined): MaybePromise<ChunkKey> {
-  const { suite, salt } = header
-  return andThen(headerMac(dataKey, header.covered), (mac) => {
-    // Condition: a header whose MAC does not hold is refused.
-    if (!equalBytes(mac, header.mac)) throw unopened('header-mac')
-    // Condition: opening under a context that has no encoding is refused as under any other.
-    if (context === undefined) throw unopened('commitment')
-    return andThen(contentKeys(dataKey, { suite, salt, context }), ({ key, baseNonce, commitment }) => {
-      // Condition: a commitment to another key or context is refused before a chunk is opened.
-      if (!equalBytes(commitment, header.commitment)) throw unopened('commitment')
-      return andThen(importOnce(key, primitives.aeadKey), (imported) => ({
-        key: imported,
-        baseNonce,
-        chunkBytes: suite.chunkBytes,
-      }))
-    })
-  })
+/** Throws for options that no caller may give; gives the limit of the plaintext. */
+export function checkOpenOptions(
+  { with: keyring, maxPlaintextBytes }: OpenOptions,
+  byDefault = MAX_PLAINTEXT_BYTES,
+): number {
+  checkKeyring(keyring)
+  const limit = maxPlaintextBytes ?? byDefault
+  // Condition: a limit of plaintext that is no count of bytes is refused.
+  if (!Number.isSafeInteger(limit) || limit < 0) throw optionInvalid('maxPlaintextBytes', 'give a count of bytes')
+  return limit
 }
 
 /** As `open`, at once where the runtime can. */
 export function openBytes(envelope: Uint8Array, options: OpenOptions): MaybePromise<Bytes> {
-  const { with: keyring, maxPlaintextBytes = MAX_PLAINTEXT_BYTES } = options
   checkBytes(envelope, 'envelope')
-  checkKeyring(keyring)
-  // Condition: a limit of plaintext that is no count of bytes is refused.
-  if (!Number.isSafeInteger(maxPlaintextBytes) || maxPlaintextBytes < 0) {
-    throw optionInvalid('maxPlaintextBytes', 'give a count of bytes')
-  }
+  const maxPlaintextBytes = checkOpenOptions(options)
   const context = encodeContext(options.context ?? {})
   const header = parseHeader(envelope)
-  return andThen(unwrapDataKey(header, keyring), (dataKey) =>
-    andThen(chunkKeyOf(header, dataKey, context), (chunkKey) =>
-      openChunks(chunkKey, envelope.subarray(header.bytes), maxPlaintextBytes),
-    ),
-  )
+  return andThen(bodyKeyOf(header, options.with, context), (bodyKey) => {
+    const body = envelope.subarray(header.bytes)
+    const isCut = !bodyKey.suite.hasRecords
+    return isCut ? openChunks(bodyKey, body, maxPlaintextBytes) : openRecords(bodyKey, body, maxPlaintextBytes)
+  })
+}
+
+function openRecords(bodyKey: BodyKey, body: Uint8Array, maxPlaintextBytes: number): MaybePromise<Bytes> {
+  const opener = new RecordOpener(bodyKey, maxPlaintextBytes)
+  const records: Bytes[] = []
+  const put = (record: Bytes) => records.push(record)
+  return andThen(opener.push(body, put), () => {
+    opener.end()
+    return concat(...records)
+  })
 }
 
 /**

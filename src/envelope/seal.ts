@@ -1,16 +1,17 @@
 import { primitives } from '#crypto'
 import type { Bytes } from '../core/bytes.ts'
-import { andThen, inTurn, type MaybePromise } from '../core/maybe-promise.ts'
+import { andThen, type MaybePromise } from '../core/maybe-promise.ts'
 import type { MacKey } from '../crypto/primitives.ts'
+import type { BodyKey } from './body-key.ts'
 import { sealChunks, sealedLength } from './chunks.ts'
 import { type EnvelopeContext, encodeContext } from './context.ts'
-import { contentKeys, headerMac, importOnce } from './derive.ts'
+import { type BoundTo, contentKeys, headerMac, importOnce } from './derive.ts'
 import { type Entropy, systemEntropy } from './entropy.ts'
-import { headerLength, MAX_RECIPIENTS, putHeader, type WrappedKey } from './header.ts'
+import { headerLength, putHeader, type WrappedKey } from './header.ts'
 import { checkBytes, optionInvalid } from './misuse.ts'
-import type { Wrapper } from './recipient-type.ts'
-import { type Recipient, wrapperOf } from './recipients.ts'
-import { CHUNKED } from './suite.ts'
+import type { Recipient } from './recipients.ts'
+import { type Suite, suiteFor } from './suite.ts'
+import { wrapAll, wrappersOf } from './wrap.ts'
 
 /** To whom, and under which context. */
 export interface SealOptions {
@@ -19,63 +20,64 @@ export interface SealOptions {
   readonly context?: EnvelopeContext
 }
 
-function wrappersOf(to: Recipient | readonly Recipient[]): Wrapper[] {
-  const recipients: readonly Recipient[] = Array.isArray(to) ? to : [to]
-  // Condition: sealing to nobody or to more than 32 recipients is refused.
-  if (recipients.length < 1 || recipients.length > MAX_RECIPIENTS) {
-    throw optionInvalid('to', `give 1 to ${MAX_RECIPIENTS} recipients`)
-  }
-  const wrappers = recipients.map(wrapperOf)
-  if (wrappers.length > 1) checkTogether(wrappers)
-  return wrappers
+/** An envelope that was begun: its header is written, its body is not. */
+export interface Begun {
+  /** The header, and behind it as much room as was asked for. */
+  readonly bytes: Bytes
+  readonly headerBytes: number
+  readonly bodyKey: BodyKey
 }
 
-function checkTogether(wrappers: readonly Wrapper[]): void {
-  const names = new Set(wrappers.map(({ type, kid }) => `${type.id} ${kid}`))
-  // Condition: sealing to two recipients of one type and key id is refused.
-  if (names.size !== wrappers.length) throw optionInvalid('to', 'give each recipient once')
-  // Condition: sealing by the key of a session to anybody else besides is refused.
-  if (wrappers.some(({ derive }) => derive !== undefined)) {
-    throw optionInvalid('to', 'a session seals to its other end alone')
-  }
+interface Beginning {
+  readonly entropy: Entropy
+  readonly suite: Suite
+  /** How much room to leave behind the header. */
+  readonly bodyBytes: number
 }
 
-function wrapAll(
-  wrappers: readonly Wrapper[],
-  dataKey: Uint8Array,
-  entropy: Entropy,
-): MaybePromise<readonly WrappedKey[]> {
-  const wrapped: WrappedKey[] = []
-  const done = inTurn(wrappers.length, (index) => {
-    const { type, kidField, wrap } = wrappers[index] as Wrapper
-    return andThen(wrap(dataKey, entropy), (body) => {
-      wrapped.push({ typeId: type.id, kidField, body })
-    })
-  })
-  return andThen(done, () => wrapped)
+/** Throws for options that no caller may give. */
+export function checkSealOptions({ to, context }: SealOptions): void {
+  wrappersOf(to)
+  contextOf(context)
 }
 
-/** What is sealed, and all that goes into its header but what follows from the data key. */
-interface Sealing {
-  readonly plaintext: Uint8Array
-  readonly recipients: readonly WrappedKey[]
-  readonly salt: Bytes
-  readonly context: Bytes
+function contextOf(given: EnvelopeContext = {}): Bytes {
+  const context = encodeContext(given)
+  // Condition: sealing under a context that has no encoding is refused.
+  if (context === undefined) throw optionInvalid('context', 'give well-formed texts of at most 65,535 bytes')
+  return context
 }
 
-function sealUnder(dataKey: MacKey, { plaintext, recipients, salt, context }: Sealing): MaybePromise<Bytes> {
-  const suite = CHUNKED
-  return andThen(contentKeys(dataKey, { suite, salt, context }), ({ key, baseNonce, commitment }) => {
+/** Writes the header of a new envelope and makes the key of its body. */
+export function begin({ entropy, suite, bodyBytes }: Beginning, options: SealOptions): MaybePromise<Begun> {
+  const wrappers = wrappersOf(options.to)
+  const context = contextOf(options.context)
+  const salt = entropy.salt()
+  const bound = { suite, salt, context }
+  return andThen(wrappers[0]?.derive?.(salt) ?? entropy.dataKey(), (raw) =>
+    andThen(wrapAll(wrappers, raw, entropy), (recipients) =>
+      andThen(importOnce(raw, primitives.macKey), (dataKey) => write(dataKey, bound, { recipients, bodyBytes })),
+    ),
+  )
+}
+
+function write(
+  dataKey: MacKey,
+  bound: BoundTo,
+  { recipients, bodyBytes }: { recipients: readonly WrappedKey[]; bodyBytes: number },
+): MaybePromise<Begun> {
+  const { suite, salt } = bound
+  return andThen(contentKeys(dataKey, bound), ({ key, baseNonce, commitment }) => {
     const headerBytes = headerLength(recipients)
-    const envelope = new Uint8Array(headerBytes + sealedLength(plaintext.length, suite.chunkBytes))
-    const head = putHeader(envelope, { suite, recipients, salt, commitment })
+    const bytes = new Uint8Array(headerBytes + bodyBytes)
+    const head = putHeader(bytes, { suite, recipients, salt, commitment })
     return andThen(headerMac(dataKey, head), (mac) => {
-      envelope.set(mac, head.length)
-      const body = envelope.subarray(headerBytes)
-      const sealed = andThen(importOnce(key, primitives.aeadKey), (imported) =>
-        sealChunks({ key: imported, baseNonce, chunkBytes: suite.chunkBytes }, plaintext, body),
-      )
-      return andThen(sealed, () => envelope)
+      bytes.set(mac, head.length)
+      return andThen(importOnce(key, primitives.aeadKey), (imported) => ({
+        bytes,
+        headerBytes,
+        bodyKey: { key: imported, baseNonce, suite },
+      }))
     })
   })
 }
@@ -83,17 +85,10 @@ function sealUnder(dataKey: MacKey, { plaintext, recipients, salt, context }: Se
 /** Seals with randomness that is given: for published vectors, whose bytes have to come out. */
 export function sealWith(entropy: Entropy, plaintext: Uint8Array, options: SealOptions): MaybePromise<Bytes> {
   checkBytes(plaintext, 'bytes')
-  const wrappers = wrappersOf(options.to)
-  const context = encodeContext(options.context ?? {})
-  // Condition: sealing under a context that has no encoding is refused.
-  if (context === undefined) throw optionInvalid('context', 'give well-formed texts of at most 65,535 bytes')
-  const salt = entropy.salt()
-  return andThen(wrappers[0]?.derive?.(salt) ?? entropy.dataKey(), (raw) =>
-    andThen(wrapAll(wrappers, raw, entropy), (recipients) =>
-      andThen(importOnce(raw, primitives.macKey), (dataKey) =>
-        sealUnder(dataKey, { plaintext, recipients, salt, context }),
-      ),
-    ),
+  const suite = suiteFor(plaintext.length)
+  const bodyBytes = sealedLength(plaintext.length, suite.chunkBytes)
+  return andThen(begin({ entropy, suite, bodyBytes }, options), ({ bytes, headerBytes, bodyKey }) =>
+    andThen(sealChunks(bodyKey, plaintext, bytes.subarray(headerBytes)), () => bytes),
   )
 }
 
@@ -104,8 +99,8 @@ export function sealWith(entropy: Entropy, plaintext: Uint8Array, options: SealO
  * It does not prove who sealed: whoever can seal to a recipient can make such an envelope. That is what the signature
  * of a call, or of a record, is for. Length and key ids stay visible.
  *
- * @param bytes at most what fits into memory beside the envelope, which is 16 bytes per 16 KiB longer, and 183 bytes
- *   or so for the header
+ * @param bytes at most what fits into memory beside the envelope, which is longer by 183 bytes or so for the header
+ *   and 16 bytes for each 16 KiB, above 64 KiB for each 256 KiB
  * @throws {CountersignError} `option-invalid`, `key-invalid`
  * @example
  * const envelope = await seal(new TextEncoder().encode('{"amount":100}'), {

@@ -5,6 +5,7 @@ export type OpenStep =
   | 'malformed'
   | 'unsupported'
   | 'truncated'
+  | 'trailing'
   | 'no-recipient'
   | 'unwrap-failed'
   | 'header-mac'

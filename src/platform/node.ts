@@ -71,5 +71,6 @@ export const platform: Platform = Object.freeze({
   createContext,
   // Bun and Deno load this module, too.
   responsesAreScript: process.versions.bun === undefined && process.versions.deno === undefined,
+  nextTurn: () => new Promise<void>((resolve) => setImmediate(resolve)),
   monotonicMs: () => performance.now(),
 })

@@ -21,6 +21,8 @@ export interface Platform {
    * apart past them where it is handed on.
    */
   readonly responsesAreScript: boolean
+  /** Waits until whatever else is due had its turn: timers, sockets. */
+  nextTurn(): Promise<void>
   /** A clock that never goes back: milliseconds since some start. */
   monotonicMs(): number
 }

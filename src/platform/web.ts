@@ -15,5 +15,6 @@ export const platform: Platform = Object.freeze({
   },
   createContext: () => undefined,
   responsesAreScript: false,
+  nextTurn: () => new Promise<void>((resolve) => setTimeout(resolve, 0)),
   monotonicMs: () => performance.now(),
 })

@@ -1,31 +1,33 @@
 import { describe, expect, it } from 'vitest'
 import { primitives } from '#crypto'
 import { hex } from '../../src/core/bytes.ts'
-import { type ChunkKey, chunkCount, nonceAt, openChunks, sealChunks, sealedLength } from '../../src/envelope/chunks.ts'
+import type { BodyKey } from '../../src/envelope/body-key.ts'
+import { chunkCount, nextIndex, nonceAt, openChunks, sealChunks, sealedLength } from '../../src/envelope/chunks.ts'
 import { failureOf, pattern } from './fixtures.ts'
 
 const CHUNK = 64
 const SEALED = CHUNK + 16
 
-async function chunkKey(): Promise<ChunkKey> {
-  return { key: await primitives.aeadKey(pattern(32)), baseNonce: pattern(12), chunkBytes: CHUNK }
+async function bodyKey(): Promise<BodyKey> {
+  const suite = { id: 1, chunkBytes: CHUNK, hasRecords: false }
+  return { key: await primitives.aeadKey(pattern(32)), baseNonce: pattern(12), suite }
 }
 
 async function sealed(length: number): Promise<Uint8Array> {
   const body = new Uint8Array(sealedLength(length, CHUNK))
-  await sealChunks(await chunkKey(), pattern(length), body)
+  await sealChunks(await bodyKey(), pattern(length), body)
   return body
 }
 
 const stepOf = async (body: Uint8Array, limit = 10_000) =>
-  (await failureOf(async () => openChunks(await chunkKey(), body, limit))).step
+  (await failureOf(async () => openChunks(await bodyKey(), body, limit))).step
 
 describe('chunks', () => {
   it('round-trips every length around the edges', async () => {
     for (const length of [0, 1, 47, 48, 63, 64, 65, 127, 128, 129, 640]) {
       const body = await sealed(length)
       expect(chunkCount(body.length, CHUNK)).toBe(Math.floor(length / CHUNK) + 1)
-      expect(await openChunks(await chunkKey(), body, length)).toEqual(pattern(length))
+      expect(await openChunks(await bodyKey(), body, length)).toEqual(pattern(length))
     }
   })
 
@@ -62,6 +64,11 @@ describe('chunks', () => {
       const joined = Uint8Array.from(parts.flatMap((part) => [...part]))
       expect(await stepOf(joined)).toBe('chunk-auth')
     }
+  })
+
+  it('a body of more than 2^32 pieces is neither sealed nor opened', async () => {
+    expect(nextIndex(2 ** 32 - 1)).toBe(2 ** 32 - 1)
+    expect(await failureOf(() => nextIndex(2 ** 32))).toEqual({ code: 'unopened', step: 'too-large' })
   })
 
   it('counts into the last four bytes of the nonce', () => {

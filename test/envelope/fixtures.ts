@@ -13,7 +13,14 @@ export function bytesOf(text: string): Uint8Array<ArrayBuffer> {
 
 /** Byte i is i mod 251. */
 export function pattern(length: number): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from({ length }, (_, i) => i % 251)
+  const bytes = new Uint8Array(length)
+  for (let i = 0; i < length; i++) bytes[i] = i % 251
+  return bytes
+}
+
+/** Compares long bytes, which an assertion would take apart one by one. */
+export function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0
 }
 
 /** A private JWK from its raw parts. */
@@ -78,4 +85,23 @@ export async function codeOf(act: () => unknown): Promise<string> {
 /** A header up to its MAC. */
 export function headOf(parts: HeaderParts): Uint8Array {
   return putHeader(new Uint8Array(headerLength(parts.recipients)), parts)
+}
+
+/** What came out of a stream that these pieces were written to, and how it failed. */
+export async function passed(
+  { readable, writable }: TransformStream<Uint8Array, Uint8Array>,
+  given: Iterable<Uint8Array>,
+): Promise<{ pieces: Uint8Array[]; failure: Awaited<ReturnType<typeof failureOf>> | undefined }> {
+  const pieces: Uint8Array[] = []
+  const writing = (async () => {
+    const writer = writable.getWriter()
+    for (const piece of given) await writer.write(piece)
+    await writer.close()
+  })()
+  // The reader tells how it failed.
+  writing.catch(() => undefined)
+  const failure = await failureOf(async () => {
+    for await (const piece of readable) pieces.push(piece)
+  })
+  return { pieces, failure: failure.code === 'none' ? undefined : failure }
 }

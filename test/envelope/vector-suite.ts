@@ -1,7 +1,7 @@
 import { createCipheriv, createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { primitives } from '#crypto'
-import { concat, hex, utf8 } from '../../src/core/bytes.ts'
+import { concat, fromUtf8, hex, utf8 } from '../../src/core/bytes.ts'
 import type { Curve } from '../../src/crypto/suites.ts'
 import { nonceAt, openChunks, sealChunks, sealedLength } from '../../src/envelope/chunks.ts'
 import { type EnvelopeContext, encodeContext } from '../../src/envelope/context.ts'
@@ -11,11 +11,13 @@ import { inspect } from '../../src/envelope/inspect.ts'
 import { kekRecipient } from '../../src/envelope/kek.ts'
 import { createKeyring, type Keyring } from '../../src/envelope/keyring.ts'
 import { open } from '../../src/envelope/open.ts'
+import { openStream } from '../../src/envelope/open-stream.ts'
 import { recipient } from '../../src/envelope/recipients.ts'
 import { sealWith } from '../../src/envelope/seal.ts'
+import { EnvelopeSealer } from '../../src/envelope/seal-stream.ts'
 import { CHUNKED } from '../../src/envelope/suite.ts'
 import { vectorFile, vectorIt } from '../vectors/load.ts'
-import { bytesOf, failureOf, fixedEntropy, headOf, jwkOf, pattern, publicOf } from './fixtures.ts'
+import { bytesOf, failureOf, fixedEntropy, headOf, jwkOf, passed, pattern, publicOf } from './fixtures.ts'
 
 interface HpkeInput {
   kid: string
@@ -81,6 +83,10 @@ interface Vectors {
     vectors: EnvelopeVector[]
     negative_envelopes: { label: string; envelope: string; expect: string }[]
     context_negative: { expect: string }
+    record_mode: {
+      vectors: { label: string; records_plaintext_utf8: string[]; envelope: string }[]
+      negative: { label: string; envelope: string; expect: string }[]
+    }
   }
   hpke: HpkeVector[]
   c2sp_chunked: ChunkedVector[]
@@ -191,6 +197,55 @@ function refusedCases(): void {
   })
 }
 
+/** What the vectors say in words of their own. */
+const STEPS: Readonly<Record<string, string>> = {
+  'record tag': 'chunk-auth',
+  'trailing data': 'trailing',
+  'record length': 'malformed',
+}
+
+function recordCases(): void {
+  const { inputs, record_mode: mode } = loaded.sve1
+  const { context } = inputs
+  const ring = () => keyringFor(inputs, [inputs.kek.kid])
+
+  it.each(mode.vectors)(
+    'opens "$label", whole and byte by byte',
+    async ({ records_plaintext_utf8: records, envelope }) => {
+      const bytes = bytesOf(envelope)
+      const opened = await open(bytes, { with: ring(), context })
+      expect(fromUtf8(opened)).toBe(records.join(''))
+      const given = await passed(
+        openStream({ with: ring(), context }),
+        Array.from(bytes, (byte) => Uint8Array.of(byte)),
+      )
+      expect(given.pieces.map(fromUtf8)).toEqual(records.filter((record) => record !== ''))
+      expect(given.failure).toBeUndefined()
+    },
+  )
+
+  it('seals records that end with an empty one to the very bytes', async () => {
+    for (const { records_plaintext_utf8: records, envelope } of mode.vectors) {
+      if (records.at(-1) !== '') continue
+      const sealer = new EnvelopeSealer({ to: ring(), context, records: true }, entropyOf(inputs))
+      const pieces: Uint8Array[] = []
+      const put = (piece: Uint8Array) => pieces.push(piece)
+      await sealer.start(put)
+      for (const record of records) await sealer.push(utf8(record), put)
+      await sealer.end(put)
+      expect(hex(concat(...pieces))).toBe(envelope)
+    }
+  })
+
+  it.each(mode.negative)('refuses records: $label', async ({ envelope, expect: expected }) => {
+    const step = STEPS[expected] ?? expected
+    const bytes = bytesOf(envelope)
+    expect(await failureOf(() => open(bytes, { with: ring(), context }))).toEqual({ code: 'unopened', step })
+    const { failure } = await passed(openStream({ with: ring(), context }), [bytes])
+    expect(failure).toEqual({ code: 'unopened', step })
+  })
+}
+
 function hpkeKeysOf(vector: HpkeVector) {
   const field = (name: string, setupName: string) =>
     String(vector.setup?.[setupName] ?? (vector as unknown as Record<string, string>)[name])
@@ -256,15 +311,15 @@ function chunkedCases(): void {
     expect(hex(keys.key)).toBe(vector.derived_key)
     expect(hex(keys.baseNonce)).toBe(vector.base_nonce)
     expect(hex(keys.commitment)).toBe(vector.commitment)
-    const chunkKey = { key: await primitives.aeadKey(keys.key), baseNonce: keys.baseNonce, chunkBytes: 16_384 }
+    const bodyKey = { key: await primitives.aeadKey(keys.key), baseNonce: keys.baseNonce, suite: CHUNKED }
     const plaintext = pattern(vector.plaintext_len)
     const body = new Uint8Array(sealedLength(plaintext.length, 16_384))
-    await sealChunks(chunkKey, plaintext, body)
+    await sealChunks(bodyKey, plaintext, body)
     const ciphertext = concat(salt, keys.commitment, body)
     expect(ciphertext.length).toBe(vector.ciphertext_len)
     expect(sha256(ciphertext)).toBe(vector.ciphertext_sha256)
     if (vector.ciphertext !== undefined) expect(hex(ciphertext)).toBe(vector.ciphertext)
-    expect(await openChunks(chunkKey, body, plaintext.length)).toEqual(plaintext)
+    expect(await openChunks(bodyKey, body, plaintext.length)).toEqual(plaintext)
   })
 }
 
@@ -278,8 +333,8 @@ function collisionCase(): void {
       [key1, plaintexts.plaintext_under_key1],
       [key2, plaintexts.plaintext_under_key2],
     ] as const) {
-      const chunkKey = { key: await primitives.aeadKey(bytesOf(key)), baseNonce: bytesOf(nonce), chunkBytes: 16_384 }
-      expect(hex(await openChunks(chunkKey, bytesOf(chunk), 32))).toBe(plaintext)
+      const bodyKey = { key: await primitives.aeadKey(bytesOf(key)), baseNonce: bytesOf(nonce), suite: CHUNKED }
+      expect(hex(await openChunks(bodyKey, bytesOf(chunk), 32))).toBe(plaintext)
     }
     const keks = { one: bytesOf(key1), two: bytesOf(key2) }
     const dataKeys = { one: bytesOf('a1'.repeat(32)), two: bytesOf('b2'.repeat(32)) }
@@ -322,6 +377,7 @@ export function envelopeVectors(name: string): void {
     if (loaded === undefined) return
     describe('SVE1', envelopeCases)
     describe('SVE1 refused', refusedCases)
+    describe('SVE1 record mode', recordCases)
     describe('HPKE', hpkeCases)
     describe('C2SP chunked encryption', chunkedCases)
     describe('key commitment', collisionCase)

@@ -1,0 +1,44 @@
+import { andThen, inTurn, type MaybePromise } from '../core/maybe-promise.ts'
+import type { Entropy } from './entropy.ts'
+import { MAX_RECIPIENTS, type WrappedKey } from './header.ts'
+import { optionInvalid } from './misuse.ts'
+import type { Wrapper } from './recipient-type.ts'
+import { type Recipient, wrapperOf } from './recipients.ts'
+
+/** What wraps data keys for these recipients, or throws for those that no envelope can have. */
+export function wrappersOf(to: Recipient | readonly Recipient[]): Wrapper[] {
+  const recipients: readonly Recipient[] = Array.isArray(to) ? to : [to]
+  // Condition: sealing to nobody or to more than 32 recipients is refused.
+  if (recipients.length < 1 || recipients.length > MAX_RECIPIENTS) {
+    throw optionInvalid('to', `give 1 to ${MAX_RECIPIENTS} recipients`)
+  }
+  const wrappers = recipients.map(wrapperOf)
+  if (wrappers.length > 1) checkTogether(wrappers)
+  return wrappers
+}
+
+function checkTogether(wrappers: readonly Wrapper[]): void {
+  const names = new Set(wrappers.map(({ type, kid }) => `${type.id} ${kid}`))
+  // Condition: sealing to two recipients of one type and key id is refused.
+  if (names.size !== wrappers.length) throw optionInvalid('to', 'give each recipient once')
+  // Condition: sealing by the key of a session to anybody else besides is refused.
+  if (wrappers.some(({ derive }) => derive !== undefined)) {
+    throw optionInvalid('to', 'a session seals to its other end alone')
+  }
+}
+
+/** Wraps a data key for each of them. */
+export function wrapAll(
+  wrappers: readonly Wrapper[],
+  dataKey: Uint8Array,
+  entropy: Entropy,
+): MaybePromise<readonly WrappedKey[]> {
+  const wrapped: WrappedKey[] = []
+  const done = inTurn(wrappers.length, (index) => {
+    const { type, kidField, wrap } = wrappers[index] as Wrapper
+    return andThen(wrap(dataKey, entropy), (body) => {
+      wrapped.push({ typeId: type.id, kidField, body })
+    })
+  })
+  return andThen(done, () => wrapped)
+}
