@@ -182,7 +182,7 @@ export const primitives: Primitives = Object.freeze({
     return seal({ key: createSecretKey(raw) })
   },
 
-  encrypt(key: AeadKey, nonce: Uint8Array, plaintext: Uint8Array, aad: Uint8Array): Bytes {
+  encrypt(key: AeadKey, nonce: Uint8Array, plaintext: Uint8Array, aad: Uint8Array): readonly Bytes[] {
     // Condition: an AES-GCM nonce of another size than 96 bits is refused.
     if (nonce.length !== NONCE_BYTES) throw keyInvalid('give a nonce of 12 bytes')
     const cipher = createCipheriv('aes-256-gcm', look(key).key, nonce, { authTagLength: TAG_BYTES })
@@ -190,7 +190,7 @@ export const primitives: Primitives = Object.freeze({
     const ciphertext = cipher.update(plaintext)
     // Of GCM nothing is left to come: this makes the tag.
     cipher.final()
-    return own(Buffer.concat([ciphertext, cipher.getAuthTag()]))
+    return [own(ciphertext), own(cipher.getAuthTag())]
   },
 
   decrypt(key: AeadKey, nonce: Uint8Array, ciphertext: Uint8Array, aad: Uint8Array): Bytes | undefined {

@@ -35,8 +35,11 @@ export interface Primitives {
   /** The MAC of an ASCII text, in base64; undefined where the text is not ASCII. */
   macText(key: MacKey, text: string): MaybePromise<string | undefined>
   aeadKey(raw: Uint8Array): MaybePromise<AeadKey>
-  /** Ciphertext and tag. A nonce is used once a key: the caller's duty. */
-  encrypt(key: AeadKey, nonce: Uint8Array, plaintext: Uint8Array, aad: Uint8Array): MaybePromise<Bytes>
+  /**
+   * Ciphertext and tag, in pieces that follow each other: to join them costs as much as a tenth of the encryption. A nonce
+   * is used once a key: the caller's duty.
+   */
+  encrypt(key: AeadKey, nonce: Uint8Array, plaintext: Uint8Array, aad: Uint8Array): MaybePromise<readonly Bytes[]>
   /** The plaintext, or undefined where the tag does not hold. */
   decrypt(key: AeadKey, nonce: Uint8Array, ciphertext: Uint8Array, aad: Uint8Array): MaybePromise<Bytes | undefined>
   signingKey(suite: SignatureSuite, jwk: Jwk): MaybePromise<SigningKey>

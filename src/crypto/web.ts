@@ -139,10 +139,15 @@ async function generate(
   return { agreer: nativeAgreer(curve, pair.privateKey), jwk, point: pointOf(jwk) }
 }
 
-async function encryptAesGcm(key: AeadKey, nonce: Uint8Array, plaintext: Uint8Array, aad: Uint8Array): Promise<Bytes> {
+async function encryptAesGcm(
+  key: AeadKey,
+  nonce: Uint8Array,
+  plaintext: Uint8Array,
+  aad: Uint8Array,
+): Promise<readonly Bytes[]> {
   if (nonce.length !== NONCE_BYTES) throw keyInvalid('give a nonce of 12 bytes')
   const parameters = { name: 'AES-GCM', iv: own(nonce), additionalData: own(aad), tagLength: TAG_BYTES * 8 }
-  return new Uint8Array(await crypto.subtle.encrypt(parameters, look<CryptoKey>(key), own(plaintext)))
+  return [new Uint8Array(await crypto.subtle.encrypt(parameters, look<CryptoKey>(key), own(plaintext)))]
 }
 
 async function decryptAesGcm(key: AeadKey, nonce: Uint8Array, ciphertext: Uint8Array, aad: Uint8Array) {

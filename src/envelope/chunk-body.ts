@@ -28,7 +28,7 @@ export class ChunkSealer implements Body {
 
   #seal(chunk: Uint8Array, put: Put): MaybePromise<void> {
     return andThen(sealChunk(this.#key, nextIndex(this.#count++), chunk), (sealed) => {
-      put(sealed)
+      for (const piece of sealed) if (piece.length > 0) put(piece)
       return this.#pacer.spend(chunk.length)
     })
   }

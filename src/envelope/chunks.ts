@@ -42,8 +42,12 @@ export function chunkCount(sealedBytes: number, chunkBytes: number): number {
   return Math.ceil(sealedBytes / (chunkBytes + TAG_BYTES))
 }
 
-/** Encrypts one chunk. */
-export function sealChunk({ key, baseNonce }: BodyKey, index: number, chunk: Uint8Array): MaybePromise<Bytes> {
+/** Encrypts one chunk; what comes out may be in pieces. */
+export function sealChunk(
+  { key, baseNonce }: BodyKey,
+  index: number,
+  chunk: Uint8Array,
+): MaybePromise<readonly Bytes[]> {
   return primitives.encrypt(key, nonceAt(baseNonce, index), chunk, NO_AAD)
 }
 
@@ -65,7 +69,11 @@ export function sealChunks(bodyKey: BodyKey, plaintext: Uint8Array, target: Uint
   return inTurn(chunkCount(target.length, chunkBytes), (index) => {
     const chunk = plaintext.subarray(index * chunkBytes, (index + 1) * chunkBytes)
     return andThen(sealChunk(bodyKey, index, chunk), (sealed) => {
-      target.set(sealed, index * (chunkBytes + TAG_BYTES))
+      let at = index * (chunkBytes + TAG_BYTES)
+      for (const piece of sealed) {
+        target.set(piece, at)
+        at += piece.length
+      }
       return pacer.spend(chunk.length)
     })
   })

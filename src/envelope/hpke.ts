@@ -95,7 +95,7 @@ export async function hpkeSeal(
   if (agreed === undefined) return undefined
   const shared = await sharedSecret(suite, agreed, concat(ephemeral.point, recipient))
   const { key, baseNonce } = await keySchedule(suite, shared, message.info)
-  return await primitives.encrypt(await primitives.aeadKey(key), baseNonce, message.payload, message.aad)
+  return concat(...(await primitives.encrypt(await primitives.aeadKey(key), baseNonce, message.payload, message.aad)))
 }
 
 /** Opens one message in base mode; undefined where it does not open, for whatever reason. */

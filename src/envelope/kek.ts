@@ -23,7 +23,7 @@ export function kekRecipient(kid: string, kek: Bytes): Unwrapper {
     kidField,
     async wrap(dataKey, entropy) {
       const salt = entropy.wrapSalt()
-      return concat(salt, await primitives.encrypt(await wrappingKey(salt), ZERO_NONCE, dataKey, info))
+      return concat(salt, ...(await primitives.encrypt(await wrappingKey(salt), ZERO_NONCE, dataKey, info)))
     },
     async unwrap(body) {
       const key = await wrappingKey(body.subarray(0, SALT_BYTES))

@@ -41,7 +41,7 @@ export class RecordSealer implements Body {
     const head = headOf(record.length + TAG_BYTES, isFinal)
     const nonce = nonceAt(this.#key.baseNonce, nextIndex(this.#count++))
     return andThen(primitives.encrypt(this.#key.key, nonce, record, head), (sealed) => {
-      put(concat(head, sealed))
+      put(concat(head, ...sealed))
       return this.#pacer.spend(record.length)
     })
   }
