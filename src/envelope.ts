@@ -2,6 +2,7 @@ export { type BlindIndexOptions, blindIndex } from './envelope/blind-index.ts'
 export type { EnvelopeContext } from './envelope/context.ts'
 export { type OpenFieldsOptions, openFields, type SealFieldsOptions, sealFields } from './envelope/fields.ts'
 export { type EnvelopeSummary, inspect } from './envelope/inspect.ts'
+export type { KeyRequest, KeyService } from './envelope/key-service.ts'
 export {
   createKeyring,
   type Keyring,
@@ -13,6 +14,7 @@ export {
 export { type OpenOptions, open } from './envelope/open.ts'
 export { type OpenRangeOptions, openRange, type RangeSource } from './envelope/open-range.ts'
 export { openStream } from './envelope/open-stream.ts'
+export type { OpenedKeysOptions } from './envelope/opened-keys.ts'
 export { type Recipient, recipient } from './envelope/recipients.ts'
 export { type RewrapOptions, rewrap } from './envelope/rewrap.ts'
 export { type SealOptions, seal } from './envelope/seal.ts'

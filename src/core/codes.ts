@@ -92,6 +92,7 @@ export const codes = Object.freeze({
 
   // Not now.
   'replay-full': unavailable('The memory of seen proofs is full for this caller.'),
+  'key-service-unavailable': unavailable('The key service cannot be reached.'),
   'replay-unavailable': unavailable('The store of seen proofs cannot be reached.'),
   'workload-closed': unavailable('The workload was closed.'),
   'credentials-unavailable': unavailable('The workload has no credentials that hold now.'),

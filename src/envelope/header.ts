@@ -176,8 +176,9 @@ function parseRecipient(typeId: number, content: Uint8Array): HeaderRecipient {
   const type = recipientTypeOf(typeId)
   if (type === undefined) return { typeId }
   const kidBytes = content[0] ?? 0
+  const bodyBytes = content.length - 1 - kidBytes
   // Condition: a recipient of another length than its type and key id demand is refused.
-  if (kidBytes < 1 || content.length !== 1 + kidBytes + type.bodyBytes) throw unopened('malformed')
+  if (kidBytes < 1 || bodyBytes < type.minBytes || bodyBytes > type.maxBytes) throw unopened('malformed')
   const kid = parseKid(content.subarray(1, 1 + kidBytes))
   return { typeId, known: { type, kid, body: content.subarray(1 + kidBytes) } }
 }

@@ -3,7 +3,9 @@ import type { Jwk, MacKey } from '../crypto/primitives.ts'
 import { hpkeKey } from './hpke-recipient.ts'
 import { checkUse, publicPoint, symmetricBytes } from './jwk.ts'
 import { kekRecipient } from './kek.ts'
+import { isKeyService, type KeyService, serviceRecipient } from './key-service.ts'
 import { isBytes, keyInvalid, optionInvalid } from './misuse.ts'
+import { OpenedKeys, type OpenedKeysOptions } from './opened-keys.ts'
 import type { RecipientType, Unwrapper } from './recipient-type.ts'
 import { type Recipient, standFor } from './recipients.ts'
 import { sessionKey } from './session-key.ts'
@@ -19,14 +21,18 @@ export type KeyState = 'pending' | 'open-only' | 'disabled' | 'destroyed'
 
 /** A key of a keyring, with its state where it has one. Without one it opens. */
 export interface KeyringEntry {
-  readonly key: KeyringKey
+  readonly key: KeyringKey | KeyService
   readonly state?: KeyState
 }
 
 /** The keys of a keyring by their ids, and which of them is sealed to. */
 export interface KeyringOptions {
   readonly primary: string
-  readonly keys: Readonly<Record<string, KeyringKey | KeyringEntry>>
+  readonly keys: Readonly<Record<string, KeyringKey | KeyService | KeyringEntry>>
+  /** How data keys are kept that a key service has opened. */
+  readonly openedKeys?: OpenedKeysOptions
+  /** How long a key service may take; 5,000 by default. */
+  readonly timeoutMs?: number
 }
 
 /** A recipient that can also open: its primary is what is sealed to. */
@@ -37,6 +43,7 @@ export interface Keyring extends Recipient {
 
 type Opening = ReadonlyMap<string, Unwrapper>
 
+const SERVICE_TIMEOUT_MS = 5_000
 const STATES: readonly unknown[] = ['pending', 'open-only', 'disabled', 'destroyed']
 const openings = new WeakMap<Keyring, Opening>()
 
@@ -53,9 +60,27 @@ export function checkKeyring(keyring: Keyring): void {
   if (!openings.has(keyring)) throw optionInvalid('with', 'give what createKeyring() made')
 }
 
-function entryOf(given: KeyringKey | KeyringEntry): KeyringEntry {
+type Given = KeyringKey | KeyService | KeyringEntry
+
+function entryOf(given: Given): KeyringEntry {
   // A JWK may have any member, one named "key" too; an entry has no type.
   return isBytes(given) || !('key' in given) || 'kty' in given ? { key: given as KeyringKey } : (given as KeyringEntry)
+}
+
+interface Making {
+  readonly isPrimary: boolean
+  readonly limits: ServiceLimits
+}
+
+interface ServiceLimits {
+  readonly opened: OpenedKeys
+  readonly timeoutMs: number
+}
+
+function limitsOf({ openedKeys, timeoutMs = SERVICE_TIMEOUT_MS }: KeyringOptions): ServiceLimits {
+  // Condition: a time for key services that is not a whole number of milliseconds from 1 is refused.
+  if (!Number.isSafeInteger(timeoutMs) || timeoutMs < 1) throw optionInvalid('timeoutMs', 'give milliseconds, from 1')
+  return { opened: new OpenedKeys(openedKeys), timeoutMs }
 }
 
 function importKey(kid: string, key: KeyringKey, option: string): Unwrapper {
@@ -72,9 +97,9 @@ function importKey(kid: string, key: KeyringKey, option: string): Unwrapper {
   }
 }
 
-function keyOf(kid: string, given: KeyringKey | KeyringEntry, isPrimary: boolean): Unwrapper | undefined {
+function keyOf(kid: string, given: Given, { isPrimary, limits }: Making): Unwrapper | undefined {
   const option = `keys.${kid}`
-  if (typeof given !== 'object' || given === null) throw keyInvalid(option, 'give 32 bytes or a JWK')
+  if (typeof given !== 'object' || given === null) throw keyInvalid(option, 'give 32 bytes, a JWK or a key service')
   const { key, state } = entryOf(given)
   // Condition: a key in an unknown state is refused.
   if (state !== undefined && !STATES.includes(state))
@@ -82,7 +107,8 @@ function keyOf(kid: string, given: KeyringKey | KeyringEntry, isPrimary: boolean
   // Condition: a primary key that has a state is refused.
   if (isPrimary && state !== undefined) throw optionInvalid(`${option}.state`, 'the primary seals: it has no state')
   // Condition: a disabled or destroyed key neither seals nor opens.
-  return state === 'disabled' || state === 'destroyed' ? undefined : importKey(kid, key, option)
+  if (state === 'disabled' || state === 'destroyed') return undefined
+  return isKeyService(key) ? serviceRecipient(kid, key, limits) : importKey(kid, key, option)
 }
 
 /**
@@ -110,11 +136,12 @@ export function createKeyring(options: KeyringOptions): Keyring {
   if (typeof primary !== 'string' || !Object.hasOwn(keys, primary)) {
     throw optionInvalid('primary', 'name one of the keys')
   }
+  const limits = limitsOf(options)
   const opening = new Map<string, Unwrapper>()
   let sealing: Unwrapper | undefined
   for (const [kid, given] of Object.entries(keys)) {
     const isPrimary = kid === primary
-    const key = keyOf(kid, given, isPrimary)
+    const key = keyOf(kid, given, { isPrimary, limits })
     if (key !== undefined) opening.set(nameOf(key.type.id, kid), key)
     if (isPrimary) sealing = key
   }

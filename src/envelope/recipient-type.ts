@@ -3,23 +3,29 @@ import type { MaybePromise } from '../core/maybe-promise.ts'
 import type { Entropy } from './entropy.ts'
 import { keyInvalid } from './misuse.ts'
 
-/** A kind of recipient: its byte on the wire and the length of its body after the key id. */
+/** A kind of recipient: its byte on the wire and how long its body is after the key id. */
 export interface RecipientType {
   readonly id: number
-  readonly bodyBytes: number
+  readonly minBytes: number
+  readonly maxBytes: number
 }
+
+const exactly = (id: number, bytes: number): RecipientType => Object.freeze({ id, minBytes: bytes, maxBytes: bytes })
 
 /** How long a data key is once it is wrapped: 32 bytes and a tag. */
 const WRAPPED_BYTES = 48
 
 /** The key of a session: nothing is wrapped, the data key follows from the salt. */
-export const SESSION: RecipientType = Object.freeze({ id: 0x03, bodyBytes: 0 })
-export const KEK: RecipientType = Object.freeze({ id: 0x01, bodyBytes: 24 + WRAPPED_BYTES })
-export const HPKE_P256: RecipientType = Object.freeze({ id: 0x10, bodyBytes: 65 + WRAPPED_BYTES })
-export const HPKE_X25519: RecipientType = Object.freeze({ id: 0x11, bodyBytes: 32 + WRAPPED_BYTES })
+export const SESSION: RecipientType = exactly(0x03, 0)
+export const KEK: RecipientType = exactly(0x01, 24 + WRAPPED_BYTES)
+
+/** The key of a service: how long a key is that it has wrapped is its own affair. */
+export const SERVICE: RecipientType = Object.freeze({ id: 0x02, minBytes: 1, maxBytes: 4096 })
+export const HPKE_P256: RecipientType = exactly(0x10, 65 + WRAPPED_BYTES)
+export const HPKE_X25519: RecipientType = exactly(0x11, 32 + WRAPPED_BYTES)
 
 const types: ReadonlyMap<number, RecipientType> = new Map(
-  [KEK, SESSION, HPKE_P256, HPKE_X25519].map((type) => [type.id, type] as const),
+  [KEK, SERVICE, SESSION, HPKE_P256, HPKE_X25519].map((type) => [type.id, type] as const),
 )
 
 /** The type a header names, or undefined for one that this version passes over. */

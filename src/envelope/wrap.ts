@@ -1,6 +1,6 @@
 import { andThen, inTurn, type MaybePromise } from '../core/maybe-promise.ts'
 import type { Entropy } from './entropy.ts'
-import { MAX_RECIPIENTS, type WrappedKey } from './header.ts'
+import { headerLength, MAX_HEADER_BYTES, MAX_RECIPIENTS, type WrappedKey } from './header.ts'
 import { optionInvalid } from './misuse.ts'
 import type { Wrapper } from './recipient-type.ts'
 import { type Recipient, wrapperOf } from './recipients.ts'
@@ -40,5 +40,11 @@ export function wrapAll(
       wrapped.push({ typeId: type.id, kidField, body })
     })
   })
-  return andThen(done, () => wrapped)
+  return andThen(done, () => {
+    // Condition: recipients that need a longer header than 16,384 bytes are refused.
+    if (headerLength(wrapped) > MAX_HEADER_BYTES) {
+      throw optionInvalid('to', 'give fewer recipients whose keys are with a service')
+    }
+    return wrapped
+  })
 }

@@ -1,11 +1,13 @@
 import { expect, it, vi } from 'vitest'
 import { createKeyring, open, recipient, seal } from '../../src/envelope.ts'
 import { codeOf, freshJwk, pattern, publicOf } from './fixtures.ts'
+import { ownVectors } from './own-vectors.ts'
 import { envelopeVectors } from './vector-suite.ts'
 
 vi.mock('#crypto', () => import('../../src/crypto/web.ts'))
 
 envelopeVectors('web')
+ownVectors('web')
 
 it('tells at its first use a private key whose public half is another key’s, and goes on telling', async () => {
   for (const curve of ['P-256', 'X25519'] as const) {

@@ -1,3 +1,5 @@
+import { ownVectors } from '../envelope/own-vectors.ts'
 import { envelopeVectors } from '../envelope/vector-suite.ts'
 
 envelopeVectors('node')
+ownVectors('node')
