@@ -11,6 +11,7 @@ export {
   type KeyringOptions,
   type KeyState,
 } from './envelope/keyring.ts'
+export { type KeyringFile, type KeyringFileOptions, keyringFile } from './envelope/keyring-file.ts'
 export { type OpenOptions, open } from './envelope/open.ts'
 export { type OpenRangeOptions, openRange, type RangeSource } from './envelope/open-range.ts'
 export { openStream } from './envelope/open-stream.ts'

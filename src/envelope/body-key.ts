@@ -5,6 +5,7 @@ import type { AeadKey, MacKey } from '../crypto/primitives.ts'
 import { contentKeys, headerMac, importOnce } from './derive.ts'
 import type { Header } from './header.ts'
 import { type Keyring, unwrapperOf } from './keyring.ts'
+import { currentOf, type Recipient } from './recipients.ts'
 import type { Suite } from './suite.ts'
 import { unopened } from './unopened.ts'
 
@@ -25,7 +26,11 @@ function unwrapDataKey(header: Header, keyring: Keyring): MaybePromise<MacKey> {
 }
 
 /** The data key of an envelope, as bytes: whoever asks for them forgets them. Nothing of the header is proven by it. */
-export function rawDataKeyOf({ recipients, salt }: Header, keyring: Keyring): MaybePromise<Bytes> {
+export function rawDataKeyOf(header: Header, keyring: Keyring): MaybePromise<Bytes> {
+  return andThen(currentOf(keyring), (current) => unwrapBy(header, current))
+}
+
+function unwrapBy({ recipients, salt }: Header, keyring: Recipient): MaybePromise<Bytes> {
   for (const { known } of recipients) {
     const unwrapper = known && unwrapperOf(keyring, known.type, known.kid)
     if (known === undefined || unwrapper === undefined) continue

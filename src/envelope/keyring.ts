@@ -7,7 +7,7 @@ import { isKeyService, type KeyService, serviceRecipient } from './key-service.t
 import { isBytes, keyInvalid, optionInvalid } from './misuse.ts'
 import { OpenedKeys, type OpenedKeysOptions } from './opened-keys.ts'
 import type { RecipientType, Unwrapper } from './recipient-type.ts'
-import { type Recipient, standFor } from './recipients.ts'
+import { isFollowing, type Recipient, standFor } from './recipients.ts'
 import { sessionKey } from './session-key.ts'
 
 /** A key that opens: 32 bytes or a JWK of type `oct` for a symmetric one, else a private P-256 or X25519 JWK. */
@@ -45,19 +45,19 @@ type Opening = ReadonlyMap<string, Unwrapper>
 
 const SERVICE_TIMEOUT_MS = 5_000
 const STATES: readonly unknown[] = ['pending', 'open-only', 'disabled', 'destroyed']
-const openings = new WeakMap<Keyring, Opening>()
+const openings = new WeakMap<Recipient, Opening>()
 
 const nameOf = (typeId: number, kid: string) => `${typeId} ${kid}`
 
 /** The one key of a keyring with this type and id. */
-export function unwrapperOf(keyring: Keyring, type: RecipientType, kid: string): Unwrapper | undefined {
+export function unwrapperOf(keyring: Recipient, type: RecipientType, kid: string): Unwrapper | undefined {
   return openings.get(keyring)?.get(nameOf(type.id, kid))
 }
 
 /** Throws `option-invalid` for what is no keyring. */
 export function checkKeyring(keyring: Keyring): void {
   // Condition: opening with what is no keyring is refused.
-  if (!openings.has(keyring)) throw optionInvalid('with', 'give what createKeyring() made')
+  if (!openings.has(keyring) && !isFollowing(keyring)) throw optionInvalid('with', 'give what createKeyring() made')
 }
 
 type Given = KeyringKey | KeyService | KeyringEntry

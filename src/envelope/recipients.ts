@@ -1,3 +1,4 @@
+import type { MaybePromise } from '../core/maybe-promise.ts'
 import type { Jwk } from '../crypto/primitives.ts'
 import { hpkeRecipient } from './hpke-recipient.ts'
 import { checkUse, publicPoint } from './jwk.ts'
@@ -16,6 +17,24 @@ const wrappers = new WeakMap<Recipient, Wrapper>()
 export function standFor<T extends Recipient>(made: T, wrapper: Wrapper): T {
   wrappers.set(made, wrapper)
   return made
+}
+
+const followed = new WeakMap<Recipient, () => MaybePromise<Recipient>>()
+
+/** Lets an object stand for whatever recipient it is at the moment. */
+export function follow<T extends Recipient>(made: T, current: () => MaybePromise<Recipient>): T {
+  followed.set(made, current)
+  return made
+}
+
+/** Whether a recipient can be another one tomorrow. */
+export function isFollowing(recipient: Recipient): boolean {
+  return followed.has(recipient)
+}
+
+/** The recipient that this one is at the moment. */
+export function currentOf(recipient: Recipient): MaybePromise<Recipient> {
+  return followed.get(recipient)?.() ?? recipient
 }
 
 /** What wraps data keys for a recipient. */

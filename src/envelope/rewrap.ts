@@ -7,7 +7,7 @@ import { type Header, headerLength, parseHeader, putHeader, type WrappedKey } fr
 import { checkKeyring, type Keyring } from './keyring.ts'
 import { checkBytes } from './misuse.ts'
 import type { Recipient } from './recipients.ts'
-import { wrapAll, wrappersOf } from './wrap.ts'
+import { currentRecipients, wrapAll, wrappersOf } from './wrap.ts'
 
 /** By whom it opens now, and by whom it is to open. */
 export interface RewrapOptions {
@@ -32,7 +32,7 @@ export interface RewrapOptions {
 export async function rewrap(envelope: Uint8Array, options: RewrapOptions): Promise<Bytes> {
   checkBytes(envelope, 'envelope')
   checkKeyring(options.with)
-  const wrappers = wrappersOf(options.to)
+  const wrappers = wrappersOf(await currentRecipients(options.to))
   const header = parseHeader(envelope)
   const raw = await rawDataKeyOf(header, options.with)
   try {

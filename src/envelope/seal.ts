@@ -11,7 +11,7 @@ import { headerLength, putHeader, type WrappedKey } from './header.ts'
 import { checkBytes, optionInvalid } from './misuse.ts'
 import type { Recipient } from './recipients.ts'
 import { type Suite, suiteFor } from './suite.ts'
-import { wrapAll, wrappersOf } from './wrap.ts'
+import { checkRecipients, currentRecipients, wrapAll, wrappersOf } from './wrap.ts'
 
 /** To whom, and under which context. */
 export interface SealOptions {
@@ -37,7 +37,7 @@ interface Beginning {
 
 /** Throws for options that no caller may give. */
 export function checkSealOptions({ to, context }: SealOptions): void {
-  wrappersOf(to)
+  checkRecipients(to)
   contextOf(context)
 }
 
@@ -50,15 +50,17 @@ function contextOf(given: EnvelopeContext = {}): Bytes {
 
 /** Writes the header of a new envelope and makes the key of its body. */
 export function begin({ entropy, suite, bodyBytes }: Beginning, options: SealOptions): MaybePromise<Begun> {
-  const wrappers = wrappersOf(options.to)
   const context = contextOf(options.context)
   const salt = entropy.salt()
   const bound = { suite, salt, context }
-  return andThen(wrappers[0]?.derive?.(salt) ?? entropy.dataKey(), (raw) =>
-    andThen(wrapAll(wrappers, raw, entropy), (recipients) =>
-      andThen(importOnce(raw, primitives.macKey), (dataKey) => write(dataKey, bound, { recipients, bodyBytes })),
-    ),
-  )
+  return andThen(currentRecipients(options.to), (to) => {
+    const wrappers = wrappersOf(to)
+    return andThen(wrappers[0]?.derive?.(salt) ?? entropy.dataKey(), (raw) =>
+      andThen(wrapAll(wrappers, raw, entropy), (recipients) =>
+        andThen(importOnce(raw, primitives.macKey), (dataKey) => write(dataKey, bound, { recipients, bodyBytes })),
+      ),
+    )
+  })
 }
 
 function write(

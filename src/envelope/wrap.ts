@@ -3,7 +3,21 @@ import type { Entropy } from './entropy.ts'
 import { headerLength, MAX_HEADER_BYTES, MAX_RECIPIENTS, type WrappedKey } from './header.ts'
 import { optionInvalid } from './misuse.ts'
 import type { Wrapper } from './recipient-type.ts'
-import { type Recipient, wrapperOf } from './recipients.ts'
+import { currentOf, isFollowing, type Recipient, wrapperOf } from './recipients.ts'
+
+/** The recipients that these are at the moment. */
+export function currentRecipients(
+  to: Recipient | readonly Recipient[],
+): MaybePromise<Recipient | readonly Recipient[]> {
+  if (!Array.isArray(to)) return currentOf(to as Recipient)
+  return to.some(isFollowing) ? Promise.all(to.map(currentOf)) : to
+}
+
+/** Throws for recipients that no envelope can have, as far as they are known by now. */
+export function checkRecipients(to: Recipient | readonly Recipient[]): void {
+  const isKnown = Array.isArray(to) ? !to.some(isFollowing) : !isFollowing(to as Recipient)
+  if (isKnown) wrappersOf(to)
+}
 
 /** What wraps data keys for these recipients, or throws for those that no envelope can have. */
 export function wrappersOf(to: Recipient | readonly Recipient[]): Wrapper[] {
