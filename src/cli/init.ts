@@ -1,9 +1,8 @@
 import { access, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
-import { CountersignError } from '../core/errors.ts'
 import { parseWorkloadId } from '../identity/workload-id.ts'
 import { generateKey, publicJwk } from '../keys/jwk.ts'
+import { argumentsOf, type Command, wrong } from './command.ts'
 
 interface Plan {
   readonly domain: string
@@ -12,8 +11,22 @@ interface Plan {
   readonly json: boolean
 }
 
+const USAGE = `countersign init <trust-domain> <service=origin…> [--dir <folder>] [--json]
+
+  init   writes what the quickstart needs: a credentials file for each service, one trust bundle, one policy.
+         Existing files are never overwritten.
+`
+
+/** `countersign init …` */
+export const init: Command = {
+  usage: USAGE,
+  async run(args, { stdout }) {
+    stdout.write(await writeQuickstart(args))
+  },
+}
+
 /** Writes the files of the quickstart: all of them, or none. Gives what to print. */
-export async function init(args: readonly string[]): Promise<string> {
+export async function writeQuickstart(args: readonly string[]): Promise<string> {
   const plan = readPlan(args)
   const files = await filesOf(plan)
   await writeAll(plan.folder, files)
@@ -23,12 +36,11 @@ export async function init(args: readonly string[]): Promise<string> {
   return `wrote\n${lines.join('\n')}\nkeep the credentials files secret: each belongs to one service; the other two go to all.\n`
 }
 
-function wrong(option: string, fix: string): CountersignError {
-  return new CountersignError('option-invalid', { detail: { option, fix } })
-}
-
 function readPlan(args: readonly string[]): Plan {
-  const { values, positionals } = parse(args)
+  const { values, positionals } = argumentsOf(args, {
+    dir: { type: 'string', default: 'countersign' },
+    json: { type: 'boolean', default: false },
+  })
   const [domain, ...pairs] = positionals
   if (domain === undefined) throw wrong('trust-domain', 'name it first, such as acme.internal')
   if (pairs.length === 0) throw wrong('service=origin', 'list your services, such as orders=http://orders')
@@ -36,18 +48,6 @@ function readPlan(args: readonly string[]): Plan {
   const names = new Set(services.map(({ name }) => name))
   if (names.size !== services.length) throw wrong('service=origin', 'name each service once')
   return { domain, services, folder: values.dir, json: values.json }
-}
-
-function parse(args: readonly string[]): { values: { dir: string; json: boolean }; positionals: string[] } {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: { dir: { type: 'string', default: 'countersign' }, json: { type: 'boolean', default: false } },
-    })
-  } catch (error) {
-    throw wrong('arguments', error instanceof Error ? error.message : 'see --help')
-  }
 }
 
 function readService(domain: string, pair: string): { name: string; origin: string } {

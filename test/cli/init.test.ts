@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { guard } from '../../src/adapters/fetch.ts'
 import { memorySink } from '../../src/audit/memory-sink.ts'
-import { init } from '../../src/cli/init.ts'
+import { writeQuickstart } from '../../src/cli/init.ts'
 import { credentialFile } from '../../src/keys/credentials.ts'
 import { policyFile } from '../../src/policy/policy-file.ts'
 import { trustFile } from '../../src/trust/source.ts'
@@ -17,7 +17,13 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }))
 
 it('writes what two services need to call each other', async () => {
-  const said = await init(['acme.internal', 'orders=http://orders', 'ledger=http://ledger:8080', '--dir', folder])
+  const said = await writeQuickstart([
+    'acme.internal',
+    'orders=http://orders',
+    'ledger=http://ledger:8080',
+    '--dir',
+    folder,
+  ])
   expect(said).toContain(join(folder, 'orders.json'))
   expect((await stat(join(folder, 'orders.json'))).mode & 0o777).toBe(0o600)
   let handle: (request: Request) => Promise<Response> = () => Promise.reject(new Error('nobody is there yet'))
@@ -41,7 +47,7 @@ it('writes what two services need to call each other', async () => {
 
 it('init overwrites no file', async () => {
   await writeFile(join(folder, 'trust.json'), 'mine')
-  await expect(init(['acme.internal', 'orders=http://orders', '--dir', folder])).rejects.toMatchObject({
+  await expect(writeQuickstart(['acme.internal', 'orders=http://orders', '--dir', folder])).rejects.toMatchObject({
     code: 'option-invalid',
   })
   expect(await readdir(folder)).toEqual(['trust.json'])
@@ -60,6 +66,6 @@ it.each([
   [['acme.internal', 'a=http://a', 'a=http://b'], 'once'],
   [['acme.internal', 'a=http://a', '--what'], 'what'],
 ])('says what is wrong with %j', async (args, word) => {
-  await expect(init([...args, ...(args.includes('--what') ? [] : ['--dir', folder])])).rejects.toThrow(word)
+  await expect(writeQuickstart([...args, ...(args.includes('--what') ? [] : ['--dir', folder])])).rejects.toThrow(word)
   expect(await readdir(folder)).toEqual([])
 })

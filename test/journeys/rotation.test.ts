@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { guard } from '../../src/adapters/fetch.ts'
 import type { AuditEvent } from '../../src/audit/event.ts'
-import { init } from '../../src/cli/init.ts'
+import { writeQuickstart } from '../../src/cli/init.ts'
 import type { NoticeType } from '../../src/core/notice.ts'
 import type { Jwk } from '../../src/crypto/primitives.ts'
 import type { Workload } from '../../src/flow/workload.ts'
@@ -18,7 +18,7 @@ import { createWorkload } from '../../src/workload/create-workload.ts'
 let folder: string
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'countersign-'))
-  await init(['acme.internal', 'orders=https://orders', 'ledger=https://ledger', '--dir', folder])
+  await writeQuickstart(['acme.internal', 'orders=https://orders', 'ledger=https://ledger', '--dir', folder])
 })
 afterAll(() => rm(folder, { recursive: true }))
 

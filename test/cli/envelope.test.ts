@@ -1,0 +1,224 @@
+import { spawn } from 'node:child_process'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { PassThrough, Writable } from 'node:stream'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { run } from '../../src/cli/run.ts'
+import { toBase64url } from '../../src/core/base64url.ts'
+import { keyringFile } from '../../src/envelope/keyring-file.ts'
+import { open } from '../../src/envelope/open.ts'
+import { freshJwk, isSame, pattern, publicOf } from '../envelope/fixtures.ts'
+
+const jwkOf = (first: number) => ({ kty: 'oct', k: toBase64url(pattern(32).with(0, first)) })
+const CONTEXT = ['--context', 'tenant=acme', '--context', 'id=a=b']
+
+let folder: string
+const at = (name: string) => join(folder, name)
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'countersign-'))
+  await writeFile(at('keys.json'), JSON.stringify({ primary: 'one', keys: { one: jwkOf(1) } }))
+  await writeFile(at('more.json'), JSON.stringify({ primary: 'two', keys: { two: jwkOf(2) } }))
+  await writeFile(at('plain'), pattern(700_000))
+})
+afterEach(() => rm(folder, { recursive: true }))
+
+/** Runs the command with what is piped in, and gives all that it said. */
+async function command(args: readonly string[], piped = new Uint8Array(0), isTTY = false) {
+  const said = { out: [] as Buffer[], err: '' }
+  const stdout = new Writable({
+    write(chunk, _encoding, done) {
+      said.out.push(Buffer.from(chunk))
+      done()
+    },
+  })
+  const stderr = Object.assign(
+    new Writable({
+      write(chunk, _encoding, done) {
+        said.err += chunk
+        done()
+      },
+    }),
+    { isTTY },
+  )
+  const stdin = new PassThrough()
+  stdin.end(piped)
+  const code = await run(args, { stdin, stdout, stderr })
+  return { code, out: Buffer.concat(said.out), err: said.err }
+}
+
+const envelope = (name: string, ...args: string[]) => command(['envelope', name, ...args])
+const sealPlain = (...more: string[]) =>
+  envelope('seal', '--keyring', at('keys.json'), ...CONTEXT, ...more, at('plain'), at('sealed'))
+const openSealed = (...more: string[]) =>
+  envelope('open', '--keyring', at('keys.json'), ...CONTEXT, ...more, at('sealed'), at('opened'))
+
+describe('countersign envelope', () => {
+  it('seals a file and opens it again', async () => {
+    expect(await sealPlain()).toEqual({ code: 0, out: Buffer.alloc(0), err: '' })
+    expect(await openSealed()).toMatchObject({ code: 0, err: '' })
+    expect(isSame(await readFile(at('opened')), pattern(700_000))).toBe(true)
+    expect((await stat(at('opened'))).mode & 0o777).toBe(0o600)
+    const ring = keyringFile(at('keys.json'))
+    const context = { tenant: 'acme', id: 'a=b' }
+    expect(isSame(await open(await readFile(at('sealed')), { with: ring, context }), pattern(700_000))).toBe(true)
+    ring.close()
+  })
+
+  it('seals and opens what is piped', async () => {
+    const sealed = await command(['envelope', 'seal', '--keyring', at('keys.json'), ...CONTEXT], pattern(5))
+    const opened = await command(['envelope', 'open', '--keyring', at('keys.json'), ...CONTEXT, '-', '-'], sealed.out)
+    expect([opened.code, isSame(opened.out, pattern(5))]).toEqual([0, true])
+  })
+
+  it('seals to public keys, to several at once', async () => {
+    const jwk = await freshJwk('X25519')
+    await writeFile(at('public.json'), JSON.stringify({ ...publicOf(jwk), kid: 'archive' }))
+    await writeFile(at('private.json'), JSON.stringify({ primary: 'archive', keys: { archive: jwk } }))
+    await sealPlain('--recipient', at('public.json'))
+    const told = JSON.parse((await envelope('inspect', '--json', at('sealed'))).out.toString())
+    expect(told).toEqual({
+      suite: 3,
+      kids: [
+        { type: 1, kid: 'one' },
+        { type: 17, kid: 'archive' },
+      ],
+      headerBytes: 266,
+    })
+    expect((await envelope('open', '--keyring', at('private.json'), ...CONTEXT, at('sealed'), at('opened'))).code).toBe(
+      0,
+    )
+    const alone = ['--recipient', at('public.json'), at('plain'), at('alone')]
+    expect((await envelope('seal', ...alone)).code).toBe(0)
+    expect((await envelope('inspect', at('alone'))).out.toString()).toMatch(/suite 3, .*\n {2}type 17 {2}archive\n$/)
+  })
+
+  it('gives an envelope other recipients and leaves its body', async () => {
+    await sealPlain()
+    const args = ['--keyring', at('keys.json'), '--to-keyring', at('more.json')]
+    expect(await envelope('rewrap', ...args, at('sealed'), at('moved'))).toMatchObject({ code: 0, err: '' })
+    const [before, after] = [await readFile(at('sealed')), await readFile(at('moved'))]
+    expect(isSame(after.subarray(-700_000), before.subarray(-700_000))).toBe(true)
+    expect((await envelope('open', '--keyring', at('more.json'), ...CONTEXT, at('moved'), at('opened'))).code).toBe(0)
+    expect(isSame(await readFile(at('opened')), pattern(700_000))).toBe(true)
+  })
+
+  it('the command overwrites no file unless it is told to', async () => {
+    await writeFile(at('sealed'), 'mine')
+    expect(await sealPlain()).toMatchObject({ code: 1, err: expect.stringContaining(at('sealed')) })
+    expect(await readFile(at('sealed'), 'utf8')).toBe('mine')
+    expect((await sealPlain('--force')).code).toBe(0)
+    expect((await readFile(at('sealed'))).subarray(0, 4).toString()).toBe('SVE1')
+  })
+
+  it('leaves nothing behind where it fails, and says which file and what to do', async () => {
+    await sealPlain()
+    const sealed = await readFile(at('sealed'))
+    const before = await readdir(folder)
+    for (const broken of [sealed.subarray(0, 600_000), sealed.subarray(0, 20), sealed.with(650_000, 0), Buffer.of()]) {
+      await writeFile(at('sealed'), broken)
+      const { code, err } = await openSealed()
+      expect([code, err]).toEqual([1, expect.stringMatching(/^countersign: .*\n$/)])
+    }
+    await writeFile(at('sealed'), sealed)
+    const elsewhere = ['--keyring', at('keys.json'), '--context', 'tenant=other', at('sealed'), at('opened')]
+    expect((await envelope('open', ...elsewhere)).code).toBe(1)
+    expect(await readdir(folder)).toEqual(before)
+  })
+
+  it('names what is wrong with a file', async () => {
+    const args = [at('plain'), at('sealed')]
+    await writeFile(at('broken.json'), '{"primary": "one", "keys": { "one": { "kty": "oct", "k": "c2VjcmV0" } } }')
+    await mkdir(at('folder'))
+    for (const [given, named] of [
+      [['--keyring', at('none.json'), ...args], at('none.json')],
+      [['--keyring', at('broken.json'), ...args], `${at('broken.json')} keys.one`],
+      [['--recipient', at('none.json'), ...args], at('none.json')],
+      [['--recipient', at('keys.json'), ...args], 'recipient'],
+      [['--keyring', at('keys.json'), at('missing'), at('sealed')], at('missing')],
+      [['--keyring', at('keys.json'), at('folder'), at('sealed')], at('folder')],
+      [['--keyring', at('keys.json'), at('plain'), join(at('nowhere'), 'sealed')], at('nowhere')],
+    ] as const) {
+      const { code, err, out } = await envelope('seal', ...given)
+      expect([code, out.length]).toEqual([1, 0])
+      expect(err).toContain(named)
+      expect(err).not.toContain('c2VjcmV0')
+    }
+    const { err } = await envelope('seal', '--json', '--keyring', at('none.json'), ...args)
+    expect(JSON.parse(err)).toMatchObject({ code: 'key-invalid', detail: { option: at('none.json') } })
+  })
+
+  it('says how it is called', async () => {
+    for (const args of [
+      ['--help'],
+      ['-h'],
+      ['envelope', '--help'],
+      ['envelope', 'seal', '--help'],
+      ['init', '--help'],
+    ]) {
+      const { code, out, err } = await command(args)
+      expect([code, err]).toEqual([0, ''])
+      expect(out.toString()).toMatch(/^countersign /)
+    }
+    for (const args of [
+      [],
+      ['nothing'],
+      ['envelope'],
+      ['envelope', 'toString'],
+      ['envelope', 'seal'],
+      ['envelope', 'open', '--key', 'x'],
+      ['envelope', 'open', 'a', 'b', 'c'],
+    ]) {
+      const { code, out, err } = await command(args)
+      expect([code, out.length]).toEqual([2, 0])
+      expect(err).toContain('countersign ')
+    }
+  })
+
+  it('a context that is not written as name=value, each name once, is refused', async () => {
+    for (const context of [
+      ['--context', 'tenant'],
+      ['--context', '=acme'],
+      ['--context', 'a=1', '--context', 'a=2'],
+    ]) {
+      const { code, err } = await envelope('seal', '--keyring', at('keys.json'), ...context, at('plain'), at('sealed'))
+      expect([code, err]).toEqual([2, expect.stringContaining('name=value')])
+    }
+  })
+
+  it('draws how far it is on a terminal alone', async () => {
+    const args = ['envelope', 'seal', '--keyring', at('keys.json'), at('plain'), at('sealed')]
+    expect((await command(args, undefined, true)).err).toMatch(/\r\[#{30}\] 100 % {2}0\.7 MiB\n$/)
+    expect((await command([...args, '--force'])).err).toBe('')
+  })
+})
+
+describe('the command as a process', () => {
+  const main = join(import.meta.dirname, '../../dist/cli/main.js')
+
+  it('ends with a code that scripts can trust, and takes pipes of any size', async () => {
+    const start = (...args: string[]) => spawn(process.execPath, [main, 'envelope', ...args], { cwd: folder })
+    const sealing = start('seal', '--keyring', 'keys.json')
+    const opening = start('open', '--keyring', 'keys.json')
+    sealing.stdout.pipe(opening.stdin)
+    let length = 0
+    opening.stdout.on('data', (chunk: Buffer) => {
+      length += chunk.length
+    })
+    const ended = new Promise((resolve) => opening.once('close', resolve))
+    for (let i = 0; i < 64; i++) {
+      if (!sealing.stdin.write(pattern(262_144))) await new Promise((resolve) => sealing.stdin.once('drain', resolve))
+    }
+    sealing.stdin.end()
+    expect(await ended).toBe(0)
+    expect(length).toBe(64 * 262_144)
+  })
+
+  it('fails where what is piped was cut off', async () => {
+    const sealed = await command(['envelope', 'seal', '--keyring', at('keys.json')], pattern(700_000))
+    const child = spawn(process.execPath, [main, 'envelope', 'open', '--keyring', 'keys.json'], { cwd: folder })
+    child.stdout.resume()
+    child.stdin.end(sealed.out.subarray(0, 600_000))
+    expect(await new Promise((resolve) => child.once('close', resolve))).toBe(1)
+  })
+})
