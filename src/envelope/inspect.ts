@@ -1,6 +1,7 @@
 import { chunkCount } from './chunks.ts'
 import { parseHeader } from './header.ts'
 import { checkBytes } from './misuse.ts'
+import { recordCount } from './record-body.ts'
 
 /** What an envelope says about itself. Nothing of it is proven. */
 export interface EnvelopeSummary {
@@ -8,6 +9,7 @@ export interface EnvelopeSummary {
   /** The recipients in order: the byte of the type, and the key id where the type is known to this version. */
   readonly kids: readonly { readonly type: number; readonly kid?: string }[]
   readonly headerBytes: number
+  /** Chunks, or records. */
   readonly chunks: number
 }
 
@@ -27,6 +29,8 @@ export function inspect(envelope: Uint8Array): EnvelopeSummary {
     suite: suite.id,
     kids: recipients.map(({ typeId, known }) => (known ? { type: typeId, kid: known.kid } : { type: typeId })),
     headerBytes: bytes,
-    chunks: chunkCount(envelope.length - bytes, suite.chunkBytes),
+    chunks: suite.hasRecords
+      ? recordCount(envelope.subarray(bytes))
+      : chunkCount(envelope.length - bytes, suite.chunkBytes),
   }
 }

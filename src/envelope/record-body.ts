@@ -16,6 +16,20 @@ function headOf(sealedBytes: number, isFinal: boolean): Bytes {
   return Uint8Array.of((sealedBytes >>> 24) | (isFinal ? FINAL : 0), sealedBytes >>> 16, sealedBytes >>> 8, sealedBytes)
 }
 
+function lengthIn(bytes: Uint8Array, at: number): number {
+  const byte = (index: number) => bytes[at + index] as number
+  return ((byte(0) & ~FINAL) << 24) | (byte(1) << 16) | (byte(2) << 8) | byte(3)
+}
+
+/** How many records a body has by what it says of itself, the broken one at its end included. */
+export function recordCount(body: Uint8Array): number {
+  let count = 0
+  for (let at = 0; at < body.length; count++) {
+    at += at + HEAD_BYTES > body.length ? HEAD_BYTES : HEAD_BYTES + lengthIn(body, at)
+  }
+  return count
+}
+
 /** Seals what comes as records, each at once; an empty one says that nothing more comes (SVE1 §10.6). */
 export class RecordSealer implements Body {
   readonly #key: BodyKey
@@ -84,9 +98,8 @@ export class RecordOpener implements Body {
   /** How long the record is with its head; of the head alone while that is not there. */
   #needed(): number {
     if (this.#length < HEAD_BYTES) return HEAD_BYTES
-    const [a = 0, b = 0, c = 0, d = 0] = this.#held
-    const sealedBytes = ((a & ~FINAL) << 24) | (b << 16) | (c << 8) | d
-    const isFinal = (a & FINAL) !== 0
+    const sealedBytes = lengthIn(this.#held, 0)
+    const isFinal = ((this.#held[0] as number) & FINAL) !== 0
     // Condition: a record that is shorter than its tag or longer than records are is refused.
     if (sealedBytes < TAG_BYTES || sealedBytes > this.#key.suite.chunkBytes + TAG_BYTES) throw unopened('malformed')
     // Condition: an empty record that is not the final one is refused.

@@ -252,6 +252,21 @@ describe('records', () => {
     expect(pieces.slice(1).map(({ length }) => length)).toEqual([65_556, 65_556, 21, 20])
   })
 
+  it('are counted by what they say of themselves', async () => {
+    const envelope = concat(...(await sealedEvents()))
+    expect(inspect(envelope)).toMatchObject({ suite: 2, chunks: 4 })
+    const { headerBytes } = inspect(envelope)
+    for (const [end, chunks] of [
+      [0, 0],
+      [1, 1],
+      [29, 1],
+      [30, 2],
+      [33, 2],
+    ] as const) {
+      expect(inspect(envelope.subarray(0, headerBytes + end)).chunks, `${end}`).toBe(chunks)
+    }
+  })
+
   it('bytes behind the final record are refused', async () => {
     const pieces = await sealedEvents()
     expect(await stepOf([...pieces, Uint8Array.of(0)])).toBe('trailing')
