@@ -6,7 +6,7 @@ import { kekRecipient } from './kek.ts'
 import { isKeyService, type KeyService, serviceRecipient } from './key-service.ts'
 import { isBytes, keyInvalid, optionInvalid } from './misuse.ts'
 import { OpenedKeys, type OpenedKeysOptions } from './opened-keys.ts'
-import type { RecipientType, Unwrapper } from './recipient-type.ts'
+import { KEK, type RecipientType, type Unwrapper } from './recipient-type.ts'
 import { isFollowing, type Recipient, standFor } from './recipients.ts'
 import { sessionKey } from './session-key.ts'
 
@@ -150,6 +150,16 @@ export function createKeyring(options: KeyringOptions): Keyring {
   const keyring = standFor(Object.freeze({ kid: primary, kids }), sealing)
   openings.set(keyring, opening)
   return keyring
+}
+
+/** A keyring that has no keys any more: it opens nothing, and says why it cannot be sealed to. */
+export function emptyKeyring(why: string): Keyring {
+  const made = Object.freeze({ kid: '', kids: Object.freeze([]) })
+  openings.set(made, new Map())
+  const wrap = () => {
+    throw keyInvalid('to', why)
+  }
+  return standFor(made, { type: KEK, kid: '', kidField: new Uint8Array(0), wrap })
 }
 
 /** The keyring of one direction of a session: it seals and opens by that key, and by no other. */
