@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { envelopeRows } from './envelope/rows.mjs'
 import { httpRows } from './http/rows.mjs'
 import { commit, machine } from './machine.mjs'
 import { microRows } from './micro/rows.mjs'
@@ -13,7 +14,7 @@ import { keep, resultOf } from './report/results.mjs'
 import { table } from './report/table.mjs'
 import { scaleRows } from './scale/rows.mjs'
 
-const rows = [...httpRows, ...microRows, ...scaleRows]
+const rows = [...httpRows, ...microRows, ...envelopeRows, ...scaleRows]
 const names = rows.map(({ name }) => name)
 const docs = join(dirname(fileURLToPath(import.meta.url)), '..', 'docs')
 

@@ -17,8 +17,18 @@ const FULL = {
   peers: 10_000,
   batch: 2_000,
   nonces: 1_000_000,
+  streamBytes: 4 * 2 ** 30,
 }
-const QUICK = { rounds: 3, warmUpMs: 700, runMs: 250, microMs: 30, peers: 200, batch: 200, nonces: 200_000 }
+const QUICK = {
+  rounds: 3,
+  warmUpMs: 700,
+  runMs: 250,
+  microMs: 30,
+  peers: 200,
+  batch: 200,
+  nonces: 200_000,
+  streamBytes: 2 ** 30,
+}
 
 /** Reads the command line; throws an Error whose message tells what to write instead. */
 export function readOptions(args, names) {

@@ -1,8 +1,8 @@
 import { platform } from '#platform'
 import type { MaybePromise } from '../core/maybe-promise.ts'
 
-/** About a millisecond of work where it is done at once. */
-const TURN_BYTES = 1_048_576
+/** One or two milliseconds of work where it is done at once. */
+const TURN_BYTES = 4_194_304
 
 /** Lets others have their turn while much is sealed or opened: what is done at once would hold up the event loop. */
 export class Pacer {
