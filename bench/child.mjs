@@ -4,6 +4,16 @@ import { fileURLToPath } from 'node:url'
 
 const SLOW_MS = 900_000
 
+/** Starts a program, has it run once, and ends it; gives what it measured. */
+export async function runOnce(program, options, effort) {
+  const child = start(program, options)
+  try {
+    return await child.ask('run', effort)
+  } finally {
+    await child.stop()
+  }
+}
+
 /** Starts a program of the bench. It ends when `stop` is called or when this process goes away. */
 export function start(program, options = {}, execArgv = []) {
   const child = fork(fileURLToPath(new URL(program, import.meta.url)), [JSON.stringify(options)], {

@@ -6,6 +6,12 @@ function quantile(sorted, share) {
   return sorted[low] + (sorted[high] - sorted[low]) * (at - low)
 }
 
+/** The median of each contender, from rounds of microseconds by name. */
+export function sidesOf(rounds) {
+  const names = Object.keys(rounds[0])
+  return Object.fromEntries(names.map((name) => [name, { us: median(rounds.map((round) => round[name])) }]))
+}
+
 export function median(numbers) {
   return summarize(numbers).median
 }

@@ -1,20 +1,6 @@
 // The rows about envelopes of any size.
-import { start } from '../child.mjs'
-import { median } from '../statistics.mjs'
-
-async function ask(program, options, effort) {
-  const child = start(program, options)
-  try {
-    return await child.ask('run', effort)
-  } finally {
-    await child.stop()
-  }
-}
-
-function sidesOf(rounds) {
-  const names = Object.keys(rounds[0])
-  return Object.fromEntries(names.map((name) => [name, { us: median(rounds.map((round) => round[name])) }]))
-}
+import { runOnce } from '../child.mjs'
+import { sidesOf } from '../statistics.mjs'
 
 const RATE = { better: 'more', floor: 0.9, goal: 0.9 }
 
@@ -24,7 +10,7 @@ const large = (mebibytes) => ({
   equal:
     'Bytes, key length and backend; one process. Bare: one update of all the bytes. Streams: pieces of 64 KiB in, what comes out is dropped.',
   async run(effort) {
-    const rounds = await ask('envelope/large.mjs', { mebibytes }, effort)
+    const rounds = await runOnce('envelope/large.mjs', { mebibytes }, effort)
     const figure = (name, bare, bounds = RATE) => ({
       label: `bytes/s, ${name} ÷ bare`,
       bounds,
@@ -51,7 +37,7 @@ const memory = {
   equal:
     'Pieces of 64 KiB from one buffer; the peak is the high-water mark of resident memory, above that after one piece.',
   async run({ streamBytes }) {
-    const { peak, fired, seconds } = await ask('envelope/memory.mjs', { bytes: streamBytes }, {})
+    const { peak, fired, seconds } = await runOnce('envelope/memory.mjs', { bytes: streamBytes }, {})
     const size = `${streamBytes / MEBIBYTE} MiB`
     const bounds = { better: 'less', floor: 32, goal: 32 }
     return {

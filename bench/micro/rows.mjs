@@ -1,20 +1,6 @@
 // The rows that measure operations of one process.
-import { start } from '../child.mjs'
-import { median } from '../statistics.mjs'
-
-async function roundsOf(program, options, effort) {
-  const child = start(program, options)
-  try {
-    return await child.ask('run', effort)
-  } finally {
-    await child.stop()
-  }
-}
-
-function sidesOf(rounds) {
-  const names = Object.keys(rounds[0])
-  return Object.fromEntries(names.map((name) => [name, { us: median(rounds.map((round) => round[name])) }]))
-}
+import { runOnce } from '../child.mjs'
+import { sidesOf } from '../statistics.mjs'
 
 function timeRow({ name, title, equal, program, options = {}, against, bounds }) {
   return {
@@ -22,7 +8,7 @@ function timeRow({ name, title, equal, program, options = {}, against, bounds })
     title,
     equal,
     async run(effort) {
-      const rounds = await roundsOf(program, options, effort)
+      const rounds = await runOnce(program, options, effort)
       const values = rounds.map((round) => round.countersign / round[against])
       return { sides: sidesOf(rounds), figures: [{ label: `time, countersign ÷ ${against}`, bounds, values }] }
     },
@@ -54,7 +40,7 @@ const witCached = {
   title: 'WIT verified again (cached)',
   equal: 'The token comes as a fresh string each time, as from a header.',
   async run(effort) {
-    const rounds = await roundsOf('micro/wit-cached.mjs', {}, effort)
+    const rounds = await runOnce('micro/wit-cached.mjs', {}, effort)
     const values = rounds.map((round) => round.countersign)
     const bounds = { better: 'less', floor: 2, goal: 2 }
     return { sides: sidesOf(rounds), figures: [{ label: 'time', unit: 'µs', bounds, values }] }

@@ -1,19 +1,10 @@
 // Cost and memory as peers and nonces grow.
-import { start } from '../child.mjs'
-import { median } from '../statistics.mjs'
+import { runOnce } from '../child.mjs'
+import { median, sidesOf } from '../statistics.mjs'
 import { measureSessionMemory } from './session-memory.mjs'
 
 /** What grows has to cost at most 15 % more. */
 const WITHIN = { better: 'less', floor: 1.15, goal: 1.15 }
-
-async function ask(program, options, effort) {
-  const child = start(program, options)
-  try {
-    return await child.ask('run', effort)
-  } finally {
-    await child.stop()
-  }
-}
 
 function growth(label, name, rounds) {
   return { label, bounds: WITHIN, values: rounds.map((round) => round[`${name} many`] / round[`${name} few`]) }
@@ -25,11 +16,6 @@ function byClaims(claims, calls) {
   return claims.map((round) => 1 + (round['claim many'] - round['claim few']) / call)
 }
 
-function sidesOf(rounds) {
-  const names = Object.keys(rounds[0])
-  return names.map((name) => [name, { us: median(rounds.map((round) => round[name])) }])
-}
-
 const scale = {
   name: 'scale',
   title: 'Growth: peers and remembered nonces',
@@ -37,13 +23,13 @@ const scale = {
     'Sessions in both; the same batch of calls, spread over the peers at random, without sockets (the Fetch adapter), callee and caller timed apart. Claims with names made before. Memory: a node:http server process before and after each caller has opened its session.',
   async run(effort) {
     const { peers, nonces } = effort
-    const calls = await ask('scale/peers.mjs', { peers }, effort)
-    const { rounds: claims, bytesPerNonce } = await ask('scale/nonces.mjs', { nonces }, effort)
+    const calls = await runOnce('scale/peers.mjs', { peers }, effort)
+    const { rounds: claims, bytesPerNonce } = await runOnce('scale/nonces.mjs', { nonces }, effort)
     const { heap, resident } = await measureSessionMemory(peers)
     const remembered = `1 → ${nonces.toLocaleString('en')} nonces`
     const grown = `10 → ${peers.toLocaleString('en')} peers`
     return {
-      sides: Object.fromEntries([...sidesOf(calls), ...sidesOf(claims)]),
+      sides: { ...sidesOf(calls), ...sidesOf(claims) },
       figures: [
         growth(`cost of a call, callee, ${grown}`, 'callee', calls),
         growth(`cost of a call, caller, ${grown}`, 'caller', calls),

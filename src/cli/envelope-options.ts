@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { isCountersignError } from '../core/errors.ts'
 import type { EnvelopeContext } from '../envelope/context.ts'
 import type { Keyring } from '../envelope/keyring.ts'
 import { keyringFile } from '../envelope/keyring-file.ts'
@@ -43,5 +44,9 @@ async function recipientIn(path: string): Promise<Recipient> {
     // What went wrong may quote the file.
     throw wrong(path, 'it has to be a readable file with a public JWK')
   }
-  return recipient(jwk as Parameters<typeof recipient>[0])
+  try {
+    return recipient(jwk as Parameters<typeof recipient>[0])
+  } catch (error) {
+    throw isCountersignError(error) ? wrong(path, error.detail.fix ?? 'give a public JWK') : error
+  }
 }

@@ -1,6 +1,7 @@
-import type { Readable } from 'node:stream'
+import { Duplex, type Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { openTransform, sealTransform } from '../adapters/node-envelope.ts'
+import { MAX_HEADER_BYTES } from '../envelope/header.ts'
 import { type EnvelopeSummary, inspect } from '../envelope/inspect.ts'
 import { rewrap } from '../envelope/rewrap.ts'
 import { argumentsOf, type Command, type Io, Misuse } from './command.ts'
@@ -37,9 +38,6 @@ const OPTIONS = {
   json: { type: 'boolean', default: false },
 } as const
 
-/** So much has the longest header. */
-const HEADER_BYTES = 16_384
-
 function read(args: readonly string[]) {
   const { values, positionals } = argumentsOf(args, OPTIONS)
   const [input = '-', output = '-', ...more] = positionals
@@ -67,14 +65,17 @@ async function openFile(given: Given, io: Io): Promise<void> {
 
 async function pass(given: Given, io: Io, through: NodeJS.ReadWriteStream): Promise<void> {
   const { stream, size } = await readFrom(given.input, io)
-  await writeTo(given.output, { stdout: io.stdout, isForced: given.force }, (target) =>
-    pipeline(stream, progress(io.stderr, size), through, target),
-  )
+  try {
+    await writeTo(given.output, { stdout: io.stdout, isForced: given.force }, (target) =>
+      pipeline(stream, progress(io.stderr, size), through, target),
+    )
+  } finally {
+    stream.destroy()
+  }
 }
 
 async function rewrapFile(given: Given, io: Io): Promise<void> {
   const others = await recipientsIn(given.recipient)
-  const { stream, size } = await readFrom(given.input, io)
   await withKeyring(given.keyring, async (keyring) => {
     const exchange = async function* (source: AsyncIterable<Uint8Array>) {
       const { start, rest } = await beginning(source)
@@ -85,9 +86,7 @@ async function rewrapFile(given: Given, io: Io): Promise<void> {
       }
       yield* rest
     }
-    await writeTo(given.output, { stdout: io.stdout, isForced: given.force }, (target) =>
-      pipeline(stream, progress(io.stderr, size), exchange, target),
-    )
+    await pass(given, io, Duplex.from(exchange))
   })
 }
 
@@ -110,7 +109,7 @@ async function beginning(source: Readable | AsyncIterable<Uint8Array>) {
   const chunks = source[Symbol.asyncIterator]()
   const read: Uint8Array[] = []
   let length = 0
-  while (length < HEADER_BYTES) {
+  while (length < MAX_HEADER_BYTES) {
     const { done, value } = await chunks.next()
     if (done === true) break
     read.push(value)

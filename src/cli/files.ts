@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { access, open, rename, rm, stat } from 'node:fs/promises'
+import { access, open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { type Io, wrong } from './command.ts'
@@ -18,9 +17,12 @@ const systemCode = (error: unknown) => (error instanceof Error && 'code' in erro
 export async function readFrom(path: string, { stdin }: Io): Promise<Input> {
   if (path === '-') return { stream: stdin, size: undefined }
   try {
-    const facts = await stat(path)
-    if (facts.isDirectory()) throw wrong(path, 'give a file: this is a folder')
-    return { stream: createReadStream(path, { highWaterMark: 262_144 }), size: facts.isFile() ? facts.size : undefined }
+    const file = await open(path)
+    const facts = await file.stat()
+    const stream = file.createReadStream({ highWaterMark: 262_144 })
+    if (!facts.isDirectory()) return { stream, size: facts.isFile() ? facts.size : undefined }
+    stream.destroy()
+    throw wrong(path, 'give a file: this is a folder')
   } catch (error) {
     throw fileError(path, error, 'read')
   }

@@ -75,7 +75,8 @@ class FollowedKeyring {
 
   #inUse(): Keyring {
     // Condition: a keyring file that could not be read or used neither seals nor opens.
-    if (this.#current === undefined) throw this.#failure
+    if (this.#current === undefined)
+      throw this.#failure ?? optionInvalid('keyringFile', 'it was closed before it was read')
     return this.#current.keyring
   }
 

@@ -52,11 +52,11 @@ export async function openRange(source: RangeSource | Uint8Array | Blob, options
   const chunks = await chunksOf(sourceOf(source), options)
   const total = openedLength(chunks.bodyBytes, chunks.bodyKey.suite.chunkBytes)
   const end = Math.min(start + length, total)
+  // Condition: a range larger than the limit is refused before a chunk is opened.
+  if (end - start > maxPlaintextBytes) throw unopened('too-large')
   // Condition: a range that reaches the end of an envelope is refused where its last chunk does not hold.
   if (start + length >= total) await openAt(chunks, Math.floor(total / chunks.bodyKey.suite.chunkBytes))
   if (start >= end) return new Uint8Array(0)
-  // Condition: a range larger than the limit is refused before a chunk is opened.
-  if (end - start > maxPlaintextBytes) throw unopened('too-large')
   return openPart(chunks, start, end)
 }
 

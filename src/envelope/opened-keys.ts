@@ -57,9 +57,11 @@ export class OpenedKeys {
       return (await asked).slice()
     } catch (cause) {
       const isDown = isCountersignError(cause, 'key-service-unavailable')
+      // Looked up anew: while the service was asked it may have had to make room, and its bytes were forgotten.
+      const still = this.#kept.get(name)
       // Condition: a data key that was opened before serves on for the time that is given for outages, and no longer.
-      if (isDown && kept !== undefined && this.#isUsable(kept, this.#lifetimeMs + this.#whileDownMs)) {
-        return this.#use(name, kept)
+      if (isDown && still !== undefined && this.#isUsable(still, this.#lifetimeMs + this.#whileDownMs)) {
+        return this.#use(name, still)
       }
       throw cause
     }

@@ -134,7 +134,7 @@ describe('countersign envelope', () => {
       [['--keyring', at('none.json'), ...args], at('none.json')],
       [['--keyring', at('broken.json'), ...args], `${at('broken.json')} keys.one`],
       [['--recipient', at('none.json'), ...args], at('none.json')],
-      [['--recipient', at('keys.json'), ...args], 'recipient'],
+      [['--recipient', at('keys.json'), ...args], at('keys.json')],
       [['--keyring', at('keys.json'), at('missing'), at('sealed')], at('missing')],
       [['--keyring', at('keys.json'), at('folder'), at('sealed')], at('folder')],
       [['--keyring', at('keys.json'), at('plain'), join(at('nowhere'), 'sealed')], at('nowhere')],

@@ -115,6 +115,13 @@ describe('a keyring from a file', () => {
     await seal(pattern(5), { to: ring })
   })
 
+  it('says so when it was closed before it was read', async () => {
+    await write({ primary: 'a', keys: { a: jwkOf(1) } })
+    const ring = follow()
+    ring.close()
+    expect(await failureOf(() => ring.ready())).toEqual({ code: 'option-invalid', option: 'keyringFile' })
+  })
+
   it('a keyring file without a path is refused', async () => {
     for (const none of ['', undefined as never])
       expect((await failureOf(() => keyringFile(none))).code).toBe('option-invalid')

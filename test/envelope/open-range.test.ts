@@ -92,7 +92,12 @@ describe('a range', () => {
       code: 'unopened',
       step: 'too-large',
     })
-    expect(source.reads).toHaveLength(1)
+    const whole = { start: 0, maxPlaintextBytes: 39_999 }
+    expect((await failureOf(() => openRange(source, { ...opens, ...whole }))).step).toBe('too-large')
+    expect(source.reads).toEqual([
+      [0, 16_384],
+      [0, 16_384],
+    ])
   })
 
   it('an envelope of records is not opened in parts', async () => {

@@ -76,6 +76,23 @@ describe('data keys that were opened', () => {
     expect(await codeOf(get)).toBe('key-service-unavailable')
   })
 
+  it('do not serve on when they had to make room while the service was asked', async () => {
+    const state = { now: 0 }
+    const keys = new OpenedKeys({ max: 1, lifetimeSeconds: 10, whileDownSeconds: 50 }, () => state.now)
+    const give = async () => pattern(32)
+    await keys.get('a', give)
+    state.now = 10_000
+    let fail: (cause: unknown) => void = () => undefined
+    const pending = new Promise<never>((_, reject) => {
+      fail = reject
+    })
+    const asking = codeOf(() => keys.get('a', () => pending))
+    await keys.get('b', give)
+    fail(outage)
+    expect(await asking).toBe('key-service-unavailable')
+    expect(await keys.get('a', give)).toEqual(pattern(32))
+  })
+
   it('do not serve on when the service says no', async () => {
     const { state, get } = keeping({ lifetimeSeconds: 10, whileDownSeconds: 5 })
     await get()
