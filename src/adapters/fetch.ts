@@ -1,13 +1,19 @@
-import type { HttpRequest } from '../core/message.ts'
+import type { Bytes } from '../core/bytes.ts'
+import type { HttpRequest, HttpResponse } from '../core/message.ts'
+import type { EnvelopeOpener } from '../envelope/open-stream.ts'
 import { admit } from '../flow/admit.ts'
 import { answerHandled, answerSelf, type HandlerAnswer } from '../flow/answer.ts'
+import { answerStreamed, canStream } from '../flow/answer-stream.ts'
+import { type ByteSource, readUpTo, sourceOf, streamOf } from '../flow/byte-source.ts'
 import { type Call, runInCall } from '../flow/call-context.ts'
 import type { HttpAnswer } from '../flow/http-answer.ts'
 import type { Admitted } from '../flow/inbound/admission.ts'
 import type { GuardOptions } from '../flow/inbound/guard-options.ts'
 import { checkGuardOptions, type GuardSettings, guardSettings } from '../flow/inbound/guard-settings.ts'
-import type { Arrival } from '../flow/inbound/stages.ts'
+import type { Arrival, Upload } from '../flow/inbound/stages.ts'
+import { Passage } from '../flow/passage.ts'
 import { problemOf } from '../flow/problem.ts'
+import { hasRecords } from '../flow/record-type.ts'
 import { fieldsOf, headersOf, readStream } from '../flow/whatwg.ts'
 import { engineOf, type Workload } from '../flow/workload.ts'
 import { bindCall, boundCall } from './call-of.ts'
@@ -68,7 +74,30 @@ async function guarded(
   const inner = handlerRequest(request, admission)
   bindCall(inner, admission.call)
   const handled = await run(guard, admission, () => handler(inner))
+  if (isSource(handled)) return streamed(guard, admission, handled)
   return toResponse(await answerHandled(guard, admission.stage, handled))
+}
+
+/** What is answered as it comes: the head of the answer, and where its body comes from. */
+interface Flowing {
+  readonly head: HttpResponse
+  readonly source: ByteSource
+}
+
+function isSource(handled: HandlerAnswer | Flowing): handled is Flowing {
+  return typeof handled === 'object' && 'source' in handled
+}
+
+async function streamed(guard: GuardSettings, { stage }: Admitted, { head, source }: Flowing): Promise<Response> {
+  try {
+    const begun = await answerStreamed(guard, stage, head)
+    const passage = new Passage(source, begun.body, begun.first)
+    void passage.ended.then(begun.ended)
+    return new Response(streamOf(passage), { status: begun.head.status, headers: headersOf(begun.head.fields) })
+  } catch {
+    await source.cancel()
+    return toResponse(await answerHandled(guard, stage, 'too-large'))
+  }
 }
 
 interface Again {
@@ -88,10 +117,10 @@ async function run(
   guard: GuardSettings,
   admission: Admitted,
   body: () => Response | Promise<Response>,
-): Promise<HandlerAnswer> {
+): Promise<HandlerAnswer | Flowing> {
   try {
-    const answer = await readAnswer(await runInCall(admission.call, body), guard.maxBodyBytes)
-    return typeof answer === 'string' ? answer : { ...answer, refused: refusalOf(admission.call) }
+    const answer = await readAnswer(guard, admission, await runInCall(admission.call, body))
+    return typeof answer === 'string' || isSource(answer) ? answer : { ...answer, refused: refusalOf(admission.call) }
   } catch (cause) {
     tellOperator(cause)
     return 'failed'
@@ -112,30 +141,67 @@ function arrivalOf(request: Request): Arrival {
     mountPath: '',
     announcesBody: request.body !== null,
     readBody: (maxBytes) => readStream(request.body, maxBytes),
+    streamBody: (opener) => streamBody(request, opener),
   }
+}
+
+/** A body that is opened as its handler reads it. */
+class FetchUpload implements Upload {
+  readonly #passage: Passage
+  failure: unknown
+
+  constructor(passage: Passage) {
+    this.#passage = passage
+    void passage.ended.then(({ error }) => {
+      this.failure = error
+    })
+  }
+
+  get bytes(): number {
+    return this.#passage.bytes
+  }
+
+  stream(): ReadableStream<Bytes> {
+    return streamOf(this.#passage)
+  }
+}
+
+async function streamBody({ body }: Request, opener: EnvelopeOpener): Promise<FetchUpload> {
+  const passage = new Passage(sourceOf(body ?? new Blob([]).stream()), opener)
+  await passage.prime(() => opener.isBegun)
+  return new FetchUpload(passage)
 }
 
 function handlerRequest(request: Request, { stage }: Admitted): Request {
   const headers = headersOf(stage.fields)
   if (headers.has('content-length') && stage.body !== undefined)
     headers.set('content-length', String(stage.body.length))
-  const hasBody = stage.body !== undefined && request.method !== 'GET' && request.method !== 'HEAD'
-  return new Request(request.url, {
-    method: request.method,
-    headers,
-    body: hasBody ? (stage.body ?? null) : null,
-    signal: request.signal,
-  })
+  const hasBody = request.method !== 'GET' && request.method !== 'HEAD'
+  const { method, signal } = request
+  const whole = { method, headers, signal, body: hasBody ? (stage.body ?? null) : null }
+  if (!(stage.upload instanceof FetchUpload) || !hasBody) return new Request(request.url, whole)
+  headers.delete('content-length')
+  // Runtimes demand `duplex` for streams; it is in no DOM type yet.
+  return new Request(request.url, { ...whole, body: stage.upload.stream(), duplex: 'half' } as RequestInit)
 }
 
-async function readAnswer(response: Response, maxBytes: number): Promise<HandlerAnswer> {
-  const isEndless = response.headers.get('content-type')?.startsWith('text/event-stream') === true
-  const body = isEndless ? 'too-large' : await readStream(response.body, maxBytes)
-  if (body === 'too-large') {
-    if (response.body !== null && !response.body.locked) await response.body.cancel()
-    return 'too-large'
-  }
-  return { status: response.status, fields: fieldsOf(response.headers), body: body.length === 0 ? undefined : body }
+async function readAnswer(
+  guard: GuardSettings,
+  { stage }: Admitted,
+  response: Response,
+): Promise<HandlerAnswer | Flowing> {
+  const head = { status: response.status, fields: fieldsOf(response.headers) }
+  if (response.body === null) return { ...head, body: undefined }
+  const type = response.headers.get('content-type') ?? ''
+  const isStreamable = canStream(guard, stage)
+  // Events and lines are read as they come; events have no end that could be waited for.
+  const isLive = isStreamable ? hasRecords(type) : type.toLowerCase().startsWith('text/event-stream')
+  const source = sourceOf(response.body)
+  const read = isLive ? source : await readUpTo(source, guard.maxBodyBytes)
+  if (read instanceof Uint8Array) return { ...head, body: read.length === 0 ? undefined : read }
+  if (isStreamable) return { head, source: read }
+  await read.cancel()
+  return 'too-large'
 }
 
 function toResponse(answer: HttpAnswer): Response {

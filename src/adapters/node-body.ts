@@ -122,7 +122,8 @@ class Reading {
   }
 }
 
-function aborted(cause?: unknown): Error {
+/** Says that the other end went away. */
+export function aborted(cause?: unknown): Error {
   const error = new Error('The body was not read to its end.', cause === undefined ? undefined : { cause })
   error.name = 'AbortError'
   return error

@@ -5,7 +5,7 @@ import type { OpenOptions } from '../envelope/open.ts'
 import { EnvelopeOpener } from '../envelope/open-stream.ts'
 import { EnvelopeSealer, type SealStreamOptions } from '../envelope/seal-stream.ts'
 
-type Begin = (put: (piece: Uint8Array) => void) => MaybePromise<void>
+type Begin = (put: (piece: Uint8Array) => void) => MaybePromise<unknown>
 
 /** A body that is sealed or opened as it comes, as a stream of Node. */
 class BodyTransform extends Transform {
@@ -30,7 +30,7 @@ class BodyTransform extends Transform {
     void this.#settle(() => this.#body.end((piece) => this.push(piece)), done)
   }
 
-  async #settle(work: () => MaybePromise<void>, done: TransformCallback): Promise<void> {
+  async #settle(work: () => MaybePromise<unknown>, done: TransformCallback): Promise<void> {
     let failure: unknown
     try {
       await work()

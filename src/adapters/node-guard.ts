@@ -4,11 +4,12 @@ import { CountersignError } from '../core/errors.ts'
 import { andThen, type MaybePromise, orElse } from '../core/maybe-promise.ts'
 import { admit, isAbort } from '../flow/admit.ts'
 import { answerHandled, answerSelf } from '../flow/answer.ts'
+import { answerStreamed, canStream } from '../flow/answer-stream.ts'
 import { type Call, runInCall } from '../flow/call-context.ts'
 import type { HttpAnswer } from '../flow/http-answer.ts'
 import type { Admitted, Answered } from '../flow/inbound/admission.ts'
 import type { GuardSettings } from '../flow/inbound/guard-settings.ts'
-import type { Arrival } from '../flow/inbound/stages.ts'
+import type { Arrival, Opened } from '../flow/inbound/stages.ts'
 import { problemOf } from '../flow/problem.ts'
 import { recordCallee } from '../flow/trail.ts'
 import { bindCall, boundCall } from './call-of.ts'
@@ -17,6 +18,7 @@ import { readBody, replayBody, withLength } from './node-body.ts'
 import { announcesBody, replaceFields, requestOf, wasBodyRead } from './node-request.ts'
 import { captureAnswer } from './node-response.ts'
 import { type Patience, sendNow } from './node-send.ts'
+import { streamBody } from './node-upload.ts'
 
 /** One exchange as a Node framework hands it over. */
 export interface NodeExchange {
@@ -100,15 +102,11 @@ function patienceFor(guard: GuardSettings, { error }: Answered): Patience | unde
 function handOver(guard: GuardSettings, exchange: NodeExchange, admission: Admitted): void {
   const { req, res } = exchange
   const { stage, call } = admission
-  const length = stage.body?.length ?? 0
-  const isAnnounced = stage.arrival.announcesBody || length > 0
-  replaceFields(req, isAnnounced ? withLength(req, stage.fields, length) : stage.fields)
-  if (stage.json === undefined) replayBody(req, stage.body)
-  // What body parsers look at: `_body` those of Express 4, which do not see that the stream has ended.
-  else setParsed(req, stage.json.value)
+  showRequest(req, stage)
   bindCall(req, call)
   captureAnswer(res, {
     maxBytes: guard.maxBodyBytes,
+    begin: canStream(guard, stage) ? (head) => answerStreamed(guard, stage, head) : undefined,
     finish: (handled) =>
       answerHandled(guard, stage, 'tooLarge' in handled ? 'too-large' : advance(handled, { refused: refusalOf(call) })),
     onAborted: () => {
@@ -118,6 +116,21 @@ function handOver(guard: GuardSettings, exchange: NodeExchange, admission: Admit
   })
 }
 
+/** Puts what the handler may see of a request in place of what arrived. */
+function showRequest(req: IncomingMessage, stage: Opened): void {
+  if (stage.upload !== undefined) {
+    // How long it is shows at its end.
+    replaceFields(req, stage.fields.without('content-length').with({ 'transfer-encoding': 'chunked' }))
+    return
+  }
+  const length = stage.body?.length ?? 0
+  const isAnnounced = stage.arrival.announcesBody || length > 0
+  replaceFields(req, isAnnounced ? withLength(req, stage.fields, length) : stage.fields)
+  if (stage.json === undefined) replayBody(req, stage.body)
+  // What body parsers look at: `_body` those of Express 4, which do not see that the stream has ended.
+  else setParsed(req, stage.json.value)
+}
+
 function arrivalOf({ req, target, mountPath }: NodeExchange): Arrival {
   const address = req.socket.remoteAddress
   return {
@@ -125,6 +138,7 @@ function arrivalOf({ req, target, mountPath }: NodeExchange): Arrival {
     mountPath,
     announcesBody: announcesBody(req),
     readBody: (maxBytes, use) => readBody(req, { maxBytes, isLast: use === 'parse' }),
+    streamBody: (opener) => streamBody(req, opener),
     ...(address === undefined ? {} : { address }),
   }
 }

@@ -1,5 +1,5 @@
 import { type IncomingMessage, type OutgoingHttpHeader, ServerResponse } from 'node:http'
-import type { Fields } from '../core/message.ts'
+import type { Fields, HttpResponse } from '../core/message.ts'
 import type { HttpAnswer } from '../flow/http-answer.ts'
 import { discardUnread } from './node-body.ts'
 import type { Doors } from './node-held-doors.ts'
@@ -29,10 +29,9 @@ export function isBodiless(method: string | undefined, status: number): boolean 
   return method === 'HEAD' || status === 204 || status === 304 || status < 200
 }
 
-/** Writes the header of an answer: these fields, no others that were set before, and the length of the body. */
-function setHead(res: ServerResponse, answer: HttpAnswer): void {
+/** Writes the header of an answer: these fields, no others that were set before, and the length of the body, if any. */
+function setHead(res: ServerResponse, answer: HttpResponse, length: OutgoingHttpHeader | undefined): void {
   const { sendDate } = res
-  const length = lengthOf(res, answer)
   const isMeasured = hasLength(res, length)
   for (const name of res.getHeaderNames()) {
     if (isMeasured && name === 'content-length') continue
@@ -78,9 +77,17 @@ function lengthOf(res: ServerResponse, answer: HttpAnswer): OutgoingHttpHeader |
   return spoken ? answer.fields.get('content-length') : undefined
 }
 
+/** Sends the head of an answer whose body follows, however long that will be. */
+export function deliverHead(res: ServerResponse, head: HttpResponse, doors: Doors): void {
+  native.removeHeader.call(res, 'content-length')
+  setHead(res, head, undefined)
+  if (!res.req.readableEnded) res.once('finish', () => discardUnread(res.req))
+  doors.writeHead.call(res, head.status)
+}
+
 /** Sends a whole answer through the methods that were there before any capture. */
 export function deliver(res: ServerResponse, answer: HttpAnswer, doors: Doors): void {
-  setHead(res, answer)
+  setHead(res, answer, lengthOf(res, answer))
   // Most bodies were read whole by the guard, and most streams have come to their end by now.
   if (!res.req.readableEnded) res.once('finish', () => discardUnread(res.req))
   doors.writeHead.call(res, answer.status)
@@ -106,7 +113,8 @@ export function sendNow(res: ServerResponse, answer: HttpAnswer, patience = SHOR
     deliver(res, answer, res)
     return
   }
-  setHead(res, { ...answer, fields: answer.fields.with({ connection: 'close' }) })
+  const last = { ...answer, fields: answer.fields.with({ connection: 'close' }) }
+  setHead(res, last, lengthOf(res, last))
   res.writeHead(answer.status)
   const body = bodyOf(res, answer)
   if (body === undefined) res.flushHeaders()

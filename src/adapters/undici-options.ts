@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream'
 import type { Pool } from 'undici'
 import { CountersignError } from '../core/errors.ts'
 import type { ExchangeHandler } from './undici-exchange.ts'
@@ -13,7 +14,7 @@ export interface UndiciRequest {
   readonly path: string
   readonly method: string
   readonly headers: string[]
-  readonly body: Uint8Array | null
+  readonly body: Uint8Array | Readable | null
   readonly headersTimeout: number | null
   readonly bodyTimeout: number | null
   readonly idempotent: boolean

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import type { ExchangeAnswer, ExchangeRequest, Transport } from '../flow/engine.ts'
 import { Collected, Streamed } from './undici-answer.ts'
 import { Connections, type Wanted } from './undici-connections.ts'
@@ -28,13 +29,23 @@ export function undiciTransport(options: UndiciTransportOptions = {}): UndiciTra
     return wire.run(request, signal, (told) => new Streamed(told, request.method))
   }
   const transport = Object.assign(asFetch, {
-    exchange({ origin, target, method, fields, body, signal, maxBytes }: ExchangeRequest): Promise<ExchangeAnswer> {
-      const request = { origin, path: target, method, headers: [...fields], body: body ?? null }
-      return wire.run(request, signal, (told) => new Collected(told, maxBytes))
+    exchange(wanted: ExchangeRequest): Promise<ExchangeAnswer> {
+      const { origin, target, method, fields, body, signal } = wanted
+      const request = { origin, path: target, method, headers: [...fields], body: sendable(body) }
+      return wire.run(request, signal, (told) => new Collected(told, wanted))
     },
     close: () => wire.close(),
   })
   return Object.freeze(transport)
+}
+
+/** A stream as undici sends it, and destroys it where nobody wants the rest. */
+function sendable(body: Uint8Array | ReadableStream<Uint8Array> | null | undefined): Wanted['body'] {
+  // Streams of Node can be iterated; the types of the DOM do not say so.
+  if (body instanceof ReadableStream) {
+    return Readable.from(body as unknown as AsyncIterable<Uint8Array>, { objectMode: false })
+  }
+  return body ?? null
 }
 
 /** A request of fetch as undici wants it; what is wrong with it throws as in fetch. */
@@ -47,7 +58,8 @@ async function plainRequest(
   // Node demands `duplex` for streams; it is in no DOM type yet.
   const given = new Request(url, { ...init, duplex: 'half' } as RequestInit)
   const { origin, pathname, search } = new URL(given.url)
-  const body = given.body === null ? null : new Uint8Array(await given.arrayBuffer())
+  const isStream = init.body instanceof ReadableStream
+  const body = isStream ? sendable(given.body) : given.body && new Uint8Array(await given.arrayBuffer())
   const request = { origin, path: pathname + search, method: given.method, headers: [...given.headers].flat(), body }
   return { request, signal }
 }

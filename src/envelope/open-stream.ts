@@ -7,6 +7,7 @@ import { encodeContext } from './context.ts'
 import { HeaderGatherer } from './header-gatherer.ts'
 import { checkBytes } from './misuse.ts'
 import { checkOpenOptions, type OpenOptions } from './open.ts'
+import { checkStreamHead, type StreamHead } from './stream-head.ts'
 
 /** An envelope that is read as it comes. */
 export class EnvelopeOpener implements Body {
@@ -14,12 +15,20 @@ export class EnvelopeOpener implements Body {
   readonly #context: Bytes | undefined
   readonly #maxPlaintextBytes: number
   readonly #head = new HeaderGatherer()
+  readonly #expected: StreamHead | undefined
   #body: Body | undefined
 
-  constructor(options: OpenOptions) {
+  /** `expected`: what was said of the envelope beforehand, by somebody whose word counts. */
+  constructor(options: OpenOptions, expected?: StreamHead) {
+    this.#expected = expected
     this.#maxPlaintextBytes = checkOpenOptions(options, Number.MAX_SAFE_INTEGER)
     this.#context = encodeContext(options.context ?? {})
     this.#options = options
+  }
+
+  /** Whether the header was there and held. */
+  get isBegun(): boolean {
+    return this.#body !== undefined
   }
 
   push(bytes: Uint8Array, put: Put): MaybePromise<void> {
@@ -28,6 +37,7 @@ export class EnvelopeOpener implements Body {
     const found = this.#head.push(bytes)
     if (found === undefined) return undefined
     const { header, rest } = found
+    if (this.#expected !== undefined) checkStreamHead(header, this.#expected)
     return andThen(bodyKeyOf(header, this.#options.with, this.#context), (bodyKey) => {
       this.#body = openerFor(bodyKey, this.#maxPlaintextBytes)
       return this.#body.push(rest, put)

@@ -7,6 +7,7 @@ import { parseHeader } from './header.ts'
 import { checkKeyring, type Keyring } from './keyring.ts'
 import { checkBytes, optionInvalid } from './misuse.ts'
 import { RecordOpener } from './record-body.ts'
+import { checkStreamHead, type StreamHead } from './stream-head.ts'
 
 const MAX_PLAINTEXT_BYTES = 16 * 1024 * 1024
 
@@ -32,11 +33,12 @@ export function checkOpenOptions(
 }
 
 /** As `open`, at once where the runtime can. */
-export function openBytes(envelope: Uint8Array, options: OpenOptions): MaybePromise<Bytes> {
+export function openBytes(envelope: Uint8Array, options: OpenOptions, expected?: StreamHead): MaybePromise<Bytes> {
   checkBytes(envelope, 'envelope')
   const maxPlaintextBytes = checkOpenOptions(options)
   const context = encodeContext(options.context ?? {})
   const header = parseHeader(envelope)
+  if (expected !== undefined) checkStreamHead(header, expected)
   return andThen(bodyKeyOf(header, options.with, context), (bodyKey) => {
     const body = envelope.subarray(header.bytes)
     const isCut = !bodyKey.suite.hasRecords

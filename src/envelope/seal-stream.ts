@@ -5,6 +5,7 @@ import { sealerFor } from './body-for.ts'
 import { type Entropy, systemEntropy } from './entropy.ts'
 import { checkBytes } from './misuse.ts'
 import { begin, checkSealOptions, type SealOptions } from './seal.ts'
+import type { StreamHead } from './stream-head.ts'
 import { LARGE_CHUNKED, RECORDS } from './suite.ts'
 
 /** To whom, under which context, and how the stream is cut. */
@@ -29,12 +30,13 @@ export class EnvelopeSealer implements Body {
   }
 
   /** Hands on the header: a reader need not wait for the first chunk to find out that it cannot read. */
-  start(put: Put): MaybePromise<void> {
+  start(put: Put): MaybePromise<StreamHead> {
     const suite = this.#options.records === true ? RECORDS : LARGE_CHUNKED
     const begun = begin({ entropy: this.#entropy, suite, bodyBytes: 0 }, this.#options)
-    return andThen(begun, ({ bytes, bodyKey }) => {
+    return andThen(begun, ({ bytes, head, bodyKey }) => {
       this.#body = sealerFor(bodyKey)
       put(bytes)
+      return head
     })
   }
 
@@ -63,7 +65,9 @@ export class EnvelopeSealer implements Body {
 export function sealStream(options: SealStreamOptions): TransformStream<Uint8Array, Bytes> {
   const sealer = new EnvelopeSealer(options)
   return new TransformStream({
-    start: (controller) => sealer.start((piece) => controller.enqueue(piece)),
+    start: async (controller) => {
+      await sealer.start((piece) => controller.enqueue(piece))
+    },
     transform: (bytes, controller) => sealer.push(bytes, (piece) => controller.enqueue(piece)),
     flush: (controller) => sealer.end((piece) => controller.enqueue(piece)),
   })

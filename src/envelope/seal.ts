@@ -10,6 +10,7 @@ import { type Entropy, systemEntropy } from './entropy.ts'
 import { headerLength, putHeader, type WrappedKey } from './header.ts'
 import { checkBytes, optionInvalid } from './misuse.ts'
 import type { Recipient } from './recipients.ts'
+import type { StreamHead } from './stream-head.ts'
 import { type Suite, suiteFor } from './suite.ts'
 import { checkRecipients, currentRecipients, wrapAll, wrappersOf } from './wrap.ts'
 
@@ -25,6 +26,7 @@ export interface Begun {
   /** The header, and behind it as much room as was asked for. */
   readonly bytes: Bytes
   readonly headerBytes: number
+  readonly head: StreamHead
   readonly bodyKey: BodyKey
 }
 
@@ -78,6 +80,7 @@ function write(
       return andThen(importOnce(key, primitives.aeadKey), (imported) => ({
         bytes,
         headerBytes,
+        head: { salt, commitment },
         bodyKey: { key: imported, baseNonce, suite },
       }))
     })

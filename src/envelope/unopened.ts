@@ -5,6 +5,7 @@ export type OpenStep =
   | 'malformed'
   | 'unsupported'
   | 'truncated'
+  | 'stream-head'
   | 'trailing'
   | 'no-recipient'
   | 'unwrap-failed'

@@ -39,9 +39,14 @@ async function followInTime(engine: Engine, first: Resolved): Promise<CallResult
   const deadline = createDeadline(first.signal, first.options.timeoutMs)
   try {
     deadline.signal.throwIfAborted()
-    return await follow(engine, advance(first, { signal: deadline.signal }), 0)
-  } finally {
+    const result = await follow(engine, advance(first, { signal: deadline.signal }), 0)
+    // The time of a stream is over when its body has ended.
+    if (result.stream === undefined) deadline.clear()
+    else void result.stream.ended.then(() => deadline.clear())
+    return result
+  } catch (cause) {
     deadline.clear()
+    throw cause
   }
 }
 

@@ -23,11 +23,14 @@ export interface ExchangeRequest {
   readonly method: string
   /** The header as a flat list: name, value, name, value … */
   readonly fields: readonly string[]
-  readonly body: Bytes | undefined
+  /** A stream is read as fast as it can be sent, and cancelled where the rest of it is not wanted. */
+  readonly body: Bytes | ReadableStream<Bytes> | undefined
   /** Ends the exchange in every phase; the promise then rejects with its reason. */
   readonly signal: AbortSignal | undefined
-  /** The largest body that may be read. */
+  /** The largest body that may be gathered. */
   readonly maxBytes: number
+  /** Tells by its header that an answer is a stream: its body may be given as one, however long it is. Never by default. */
+  isStream?(fields: readonly string[]): boolean
 }
 
 /** One answer as `Transport.exchange` gives it: the final one, not decoded, without its trailers. */
@@ -35,8 +38,8 @@ export interface ExchangeAnswer {
   readonly status: number
   /** The header as a flat list, in order, repeated fields (such as `set-cookie`) kept apart. */
   readonly fields: readonly string[]
-  /** The whole body, empty where there is none, in a buffer of its own. */
-  readonly body: Bytes | 'too-large'
+  /** The whole body, empty where there is none, in a buffer of its own; or the body of a stream as it comes. */
+  readonly body: Bytes | 'too-large' | ReadableStream<Uint8Array>
 }
 
 /**
@@ -51,7 +54,8 @@ export interface Transport {
   (url: string, init: RequestInit): Promise<Response>
   /**
    * Sends the request once and reads the whole answer. It follows no redirect, does not send again what may have
-   * arrived, stops reading as soon as the body is larger than `maxBytes`, and rejects where the answer is cut short.
+   * arrived, stops reading as soon as the body is larger than `maxBytes`, and rejects where the answer is cut short. Of
+   * an answer that `isStream` says is a stream it gives the body as one, which fails where the answer is cut short.
    */
   readonly exchange?: (request: ExchangeRequest) => Promise<ExchangeAnswer>
 }

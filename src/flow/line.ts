@@ -18,6 +18,8 @@ export interface ClientSession extends Vouched {
   readonly renewAtMs: number
   /** It was ended by hand: nothing that comes under it counts any more. */
   isEnded: boolean
+  /** Monotonic: when the peer has last answered by its keys. */
+  answeredMs: number
   /** The last counter that was given to a call. */
   counter: number
 }

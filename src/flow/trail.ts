@@ -1,6 +1,6 @@
 import { platform } from '#platform'
 import type { EventDraft } from '../audit/event.ts'
-import type { CountersignError } from '../core/errors.ts'
+import { type CountersignError, isCountersignError } from '../core/errors.ts'
 import { anonymous } from '../identity/peer.ts'
 import type { HttpAnswer } from './http-answer.ts'
 import type { GuardSettings } from './inbound/guard-settings.ts'
@@ -30,6 +30,8 @@ export interface CalleeRecord {
   readonly answer: Pick<HttpAnswer, 'status' | 'body'> | undefined
   readonly effect: 'allow' | 'deny'
   readonly error: CountersignError | undefined
+  /** What left of a body that was streamed. */
+  readonly answerBytes?: number
   readonly arrival?: Arrival
   readonly callId?: string
   readonly startedAt?: number
@@ -42,7 +44,7 @@ export function recordCallee(guard: GuardSettings, record: CalleeRecord): void {
   const startedAt = stage?.startedAt ?? record.startedAt
   const draft: Draft = { type: 'call', side: 'callee', peer: anonymous.id, effect: record.effect }
   if (stage !== undefined) takeStage(draft, stage)
-  takeError(draft, error)
+  takeError(draft, error ?? uploadFailure(stage))
   const callId = stage?.callId ?? record.callId
   if (callId !== undefined) draft.callId = callId
   if (arrival?.address !== undefined) draft.address = arrival.address
@@ -50,7 +52,14 @@ export function recordCallee(guard: GuardSettings, record: CalleeRecord): void {
   if (startedAt !== undefined) draft.durationMs = platform.monotonicMs() - startedAt
   if (answer !== undefined) draft.status = answer.status
   if (answer?.body !== undefined) draft.answerBytes = answer.body.length
+  if (record.answerBytes !== undefined) draft.answerBytes = record.answerBytes
   guard.engine.audit.write(draft)
+}
+
+/** A handler may answer as it likes where its request came to no end: that it did not is written down. */
+function uploadFailure(stage: Reached | undefined): CountersignError | undefined {
+  const failure = stage?.upload?.failure
+  return isCountersignError(failure) ? failure : undefined
 }
 
 function takeStage(draft: Draft, stage: Reached): void {
@@ -69,6 +78,7 @@ function takeStage(draft: Draft, stage: Reached): void {
   if (decision?.rule !== undefined) draft.rule = decision.rule
   if (stage.sealAnswer !== undefined) draft.sealed = stage.announced.sealed
   if (bytes !== undefined) draft.requestBytes = bytes.length
+  else if (stage.upload !== undefined) draft.requestBytes = stage.upload.bytes
   if (observed !== undefined) {
     draft.observed = true
     draft.code = observed

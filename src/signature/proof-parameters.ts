@@ -9,6 +9,29 @@ export const WIMSE_TAG = 'wimse-workload-to-workload'
 /** The tag of a proof by the keys of a session. */
 export const SESSION_TAG = 'countersign-session'
 
+/** The same two for a message whose body follows as a stream: an envelope that the signature names, and no digest. */
+export const STREAM_TAG = 'countersign-stream'
+export const SESSION_STREAM_TAG = 'countersign-session-stream'
+
+/** All tags of workloads, and whether the keys of a session prove what has one. */
+const TAGS: ReadonlyMap<unknown, { readonly tag: string; readonly isSession: boolean }> = new Map([
+  [WIMSE_TAG, { tag: WIMSE_TAG, isSession: false }],
+  [SESSION_TAG, { tag: SESSION_TAG, isSession: true }],
+  [STREAM_TAG, { tag: STREAM_TAG, isSession: false }],
+  [SESSION_STREAM_TAG, { tag: SESSION_STREAM_TAG, isSession: true }],
+])
+
+/** Whether a signature with this tag is one of a workload. */
+export function isProofTag(tag: unknown): boolean {
+  return TAGS.has(tag)
+}
+
+/** The tag of a message, by what proves it and how its body travels. */
+export function tagFor({ isSession, isStream }: { isSession: boolean; isStream: boolean }): string {
+  if (isStream) return isSession ? SESSION_STREAM_TAG : STREAM_TAG
+  return isSession ? SESSION_TAG : WIMSE_TAG
+}
+
 const MAX_NONCE_LENGTH = 128
 const SESSION_ID = /^[A-Za-z0-9_-]{22}$/
 const COUNTER = /^[1-9][0-9]{0,15}$/
@@ -36,7 +59,7 @@ function incomplete(step: string): CountersignError {
 
 /** Reads the parameters of a proof; others than these are signed like them, and ignored. */
 export function readParameters(params: Params, kind: MessageKind): ProofParameters {
-  const isSession = params.get('tag') === SESSION_TAG
+  const { tag, isSession } = TAGS.get(params.get('tag')) ?? { tag: WIMSE_TAG, isSession: false }
   // Condition: a proof with "alg" is refused: the token or the session names the algorithm.
   if (params.has('alg')) throw incomplete('alg')
   // Condition: a proof under a token with "keyid" is refused: the token names the key.
@@ -48,7 +71,7 @@ export function readParameters(params: Params, kind: MessageKind): ProofParamete
     created: integerOf(params, 'created'),
     expires: integerOf(params, 'expires'),
     nonce: isSession ? counterOf(params, kind) : nonceOf(params),
-    tag: isSession ? SESSION_TAG : WIMSE_TAG,
+    tag,
     keyid: isSession ? sessionOf(params) : undefined,
     audience,
     signResponse: flagOf(params, 'wimse-sign-response'),

@@ -8,7 +8,7 @@ import type { MacKey, VerifyingKey } from '../crypto/primitives.ts'
 import { baseBytes, macOf, signatureBase } from './base.ts'
 import { type Component, componentOf, inputOf, type MessageKind, ofRequest, readComponents } from './component.ts'
 import { DEMANDED } from './coverage.ts'
-import { type ProofParameters, readParameters, SESSION_TAG, WIMSE_TAG } from './proof-parameters.ts'
+import { isProofTag, type ProofParameters, readParameters, SESSION_STREAM_TAG, STREAM_TAG } from './proof-parameters.ts'
 import { readSignatureFields, type SignatureEntry } from './signature-fields.ts'
 import { serializeParams } from './structured-fields/serialize.ts'
 
@@ -130,18 +130,19 @@ export function isSessionProof({ parameters }: Pick<Proof, 'parameters'>): boole
   return parameters.keyid !== undefined
 }
 
+/** Whether the body of a proven message follows as a stream: it is named by its envelope, not by a digest. */
+export function isStreamProof({ parameters }: Pick<Proof, 'parameters'>): boolean {
+  return parameters.tag === STREAM_TAG || parameters.tag === SESSION_STREAM_TAG
+}
+
 /** Finds the one proof of a workload and reads it; undefined where a message has none. It proves nothing yet. */
 export function readProof(fields: Fields, kind: MessageKind): Proof | undefined {
-  const ours = readSignatureFields(fields).filter(({ input }) => isOurs(input.params.get('tag')))
+  const ours = readSignatureFields(fields).filter(({ input }) => isProofTag(input.params.get('tag')))
   const [entry] = ours
   if (entry === undefined) return undefined
   // Condition: a message with two signatures of workloads is refused.
   if (ours.length > 1) throw new CountersignError('proof-ambiguous', { detail: { step: 'tag' } })
   return proofOf(entry, kind)
-}
-
-function isOurs(tag: unknown): boolean {
-  return tag === WIMSE_TAG || tag === SESSION_TAG
 }
 
 function proofOf({ label, input, signature }: SignatureEntry, kind: MessageKind): Proof {

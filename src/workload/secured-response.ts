@@ -1,6 +1,7 @@
 import { platform } from '#platform'
 import type { Bytes } from '../core/bytes.ts'
 import type { Fields } from '../core/message.ts'
+import { streamOf } from '../flow/byte-source.ts'
 import type { CallResult } from '../flow/outbound/attempt.ts'
 import { entriesOf, headersOf } from '../flow/whatwg.ts'
 import type { Peer } from '../identity/peer.ts'
@@ -19,7 +20,11 @@ class SecuredResponse extends Response {
   readonly #url: string
   readonly #facts: AnswerFacts
 
-  constructor({ answer, url, callId, peer, sealed }: CallResult, body: Bytes | undefined, headers: [string, string][]) {
+  constructor(
+    { answer, url, callId, peer, sealed }: CallResult,
+    body: Bytes | ReadableStream<Bytes> | undefined,
+    headers: [string, string][],
+  ) {
     super(body ?? null, { status: answer.status, headers })
     this.#url = url
     this.#facts = { callId, peer, sealed }
@@ -115,10 +120,11 @@ class WholeResponse extends SecuredResponse {
 
 /** Makes the response of a call. */
 export function responseOf(result: CallResult): Response {
-  const { status, body } = result.answer
+  const { status, body, fields } = result.answer
+  if (result.stream !== undefined) return new SecuredResponse(result, streamOf(result.stream), entriesOf(fields))
   const isEmpty = body === undefined || NULL_BODY.has(status)
   if (!isEmpty && platform.responsesAreScript) return new WholeResponse(result, body)
-  return new SecuredResponse(result, isEmpty ? undefined : body, entriesOf(result.answer.fields))
+  return new SecuredResponse(result, isEmpty ? undefined : body, entriesOf(fields))
 }
 
 /** What is known of a response, if it is one of ours. */

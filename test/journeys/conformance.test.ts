@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Workload } from '../../src/flow/workload.ts'
+import { selfIssued } from '../../src/keys/credentials.ts'
 import { definePolicy } from '../../src/policy/define-policy.ts'
 import { answerOf } from '../../src/workload/secure-fetch.ts'
 import { calleeEvents, type SocketDomain, socketDomain } from './domain.ts'
@@ -167,9 +168,22 @@ describe.each([...adapters])('%s', (_name, start) => {
     }
   })
 
-  it('answers 501, signed, where an answer is too large to sign or has no end', async () => {
-    expect((await orders.fetch(`${service.origin}/huge`)).status).toBe(501)
-    expect((await orders.fetch(`${service.origin}/events`)).status).toBe(501)
+  it('streams an answer that is too large to be kept, and events', async () => {
+    const huge = await orders.fetch(`${service.origin}/huge`)
+    expect([huge.status, answerOf(huge).sealed]).toEqual([200, true])
+    expect(Buffer.from(await huge.arrayBuffer()).equals(Buffer.alloc(1_100_000, 1))).toBe(true)
+    const events = await orders.fetch(`${service.origin}/events`)
+    expect(events.headers.get('content-type')).toContain('text/event-stream')
+    expect(await events.text()).toBe('data: 1\n\n')
+  })
+
+  it('answers 501, signed, where such an answer would leave unsealed', async () => {
+    const keyless = await world.caller('orders', service.origin, {
+      credentials: selfIssued({ keys: [(await world.domain.credentials()).keys[0] ?? {}] }),
+      sessions: false,
+    })
+    expect((await keyless.fetch(`${service.origin}/huge`)).status).toBe(501)
+    expect((await keyless.fetch(`${service.origin}/events`)).status).toBe(501)
   })
 
   it('answers 413 to a body over the limit, before the handler', async () => {

@@ -36,7 +36,9 @@ describe('reading a proof', () => {
     const params = `;created=${NOW};expires=${NOW + 60};nonce="1";keyid="${SESSION_ID}";tag="countersign-session"`
     const session = `("@method" "@request-target")${params};wimse-aud="me"`
     expect(readProof(proofFields(session, 'any'), 'request')?.parameters).toMatchObject({ keyid: SESSION_ID })
-    for (const tag of ['countersign-session-stream', 'Countersign-Session', 'countersign']) {
+    const streamed = session.replace('"countersign-session"', '"countersign-session-stream"')
+    expect(readProof(proofFields(streamed, 'any'), 'request')?.parameters).toMatchObject({ keyid: SESSION_ID })
+    for (const tag of ['countersign-streams', 'Countersign-Session', 'countersign']) {
       const other = session.replace('"countersign-session"', `"${tag}"`)
       expect(readProof(proofFields(other), 'request'), tag).toBeUndefined()
     }

@@ -5,7 +5,7 @@ import { type Proof, readProof } from '../../signature/proof.ts'
 import { callNameOf } from '../../signature/proof-parameters.ts'
 import { readQuickly } from '../../signature/quick-proof.ts'
 import { callIdOf } from '../call-id.ts'
-import { readAnnounced } from '../envelope-field.ts'
+import { checkStreamed, readAnnounced } from '../envelope-field.ts'
 import type { GuardSettings } from './guard-settings.ts'
 import { type Arrival, createParsed, type Parsed } from './stages.ts'
 
@@ -30,6 +30,7 @@ export function parse(guard: GuardSettings, arrival: Arrival, early: Early): Par
   early.callId = callId
   checkUpgrade(guard, request, proof)
   const announced = readAnnounced(request.fields)
+  if (proof !== undefined) checkStreamed(announced, proof, request.fields)
   const { startedAt } = early
   return createParsed({ arrival, request, callId, startedAt, target, proof, observed, announced })
 }

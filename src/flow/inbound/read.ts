@@ -11,14 +11,22 @@ import type { Authorized, Read } from './stages.ts'
 export function read(guard: GuardSettings, call: Authorized): MaybePromise<Read> {
   const digest = call.proof?.covers('content-digest') === true ? call.request.fields.get('content-digest') : undefined
   if (!call.arrival.announcesBody && digest === undefined) return advance(call, { bytes: undefined })
+  if (isStreamed(guard, call)) return advance(call, { bytes: undefined })
   const use = isParsed(guard, call) ? 'parse' : 'replay'
   return andThen(call.arrival.readBody(guard.maxBodyBytes, use), (bytes) => compare(call, digest, bytes))
+}
+
+/** Whether the body is opened while its handler reads it: what is parsed here is read here, as a whole. */
+export function isStreamed(guard: GuardSettings, call: Pick<Authorized, 'announced' | 'token'>): boolean {
+  return call.announced.head !== undefined && call.token !== undefined && !isParsed(guard, call)
 }
 
 function compare(call: Authorized, digest: string | undefined, bytes: Bytes | 'too-large'): MaybePromise<Read> {
   // Condition: a body that is larger than the limit is refused.
   if (bytes === 'too-large') throw new CountersignError('body-too-large', { detail: { step: 'body' } })
   if (call.token === undefined) return advance(call, { bytes })
+  // The head of its envelope, which the signature covers, names this body: to open it is to compare it.
+  if (call.announced.head !== undefined) return advance(call, { bytes })
   if (digest === undefined) {
     // Condition: a proven request whose signature covers no digest may not carry one byte of a body.
     if (bytes.length > 0) throw new CountersignError('body-unannounced', { detail: { step: 'body' } })

@@ -3,10 +3,12 @@ import type { CanonicalTarget } from '../../core/canonical.ts'
 import type { Code } from '../../core/codes.ts'
 import type { MaybePromise } from '../../core/maybe-promise.ts'
 import type { Fields, HttpRequest } from '../../core/message.ts'
+import type { EnvelopeOpener } from '../../envelope/open-stream.ts'
 import type { Peer } from '../../identity/peer.ts'
 import type { Decision } from '../../policy/decision.ts'
 import type { Proof } from '../../signature/proof.ts'
 import type { VerifiedToken } from '../../token/verify-wit.ts'
+import type { AnnouncedBody } from '../envelope-field.ts'
 import type { OpenSession } from '../sessions.ts'
 
 /** A request at the door, as an adapter hands it over. Nothing is proven. */
@@ -23,6 +25,19 @@ export interface Arrival {
    * a stream; `'parse'`: nobody does.
    */
   readBody(maxBytes: number, use: 'replay' | 'parse'): MaybePromise<Bytes | 'too-large'>
+  /**
+   * Lets the handler read what the opener makes of the body, as it comes. Called once instead of `readBody`; it waits until
+   * the opener has begun, and fails where it cannot.
+   */
+  streamBody(opener: EnvelopeOpener): Promise<Upload>
+}
+
+/** The body of a request that is opened while its handler reads it. */
+export interface Upload {
+  /** How many bytes were opened so far. */
+  readonly bytes: number
+  /** Why it came to no end. */
+  readonly failure: unknown
 }
 
 /** The head could be read in exactly one way. */
@@ -37,7 +52,7 @@ export interface Parsed {
   /** What observing let pass so far. */
   readonly observed: Code | undefined
   /** The body, if any, says that it is sealed; its inner media type. */
-  readonly announced: { readonly sealed: boolean; readonly contentType: string }
+  readonly announced: AnnouncedBody
 }
 
 /** Which version of trust a caller was judged by, and how often sessions had been ended by hand by then. */
@@ -76,6 +91,8 @@ export interface Read extends Authorized {
 /** What the handler may see. */
 export interface Opened extends Read {
   readonly body: Bytes | undefined
+  /** The body where it is opened as it comes. */
+  readonly upload: Upload | undefined
   readonly fields: Fields
   readonly droppedFields: readonly string[]
   /** The body as JSON, where the guard was told to parse it. */
@@ -106,6 +123,7 @@ export function createParsed(head: Parsed): Parsed {
     sealAnswer: undefined,
     bytes: undefined,
     body: undefined,
+    upload: undefined,
     fields: undefined,
     droppedFields: undefined,
     json: undefined,

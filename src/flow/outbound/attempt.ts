@@ -8,12 +8,13 @@ import { callIdOf } from '../call-id.ts'
 import type { Engine } from '../engine.ts'
 import type { HttpAnswer } from '../http-answer.ts'
 import { type ClientSession, giveUp, type Line } from '../line.ts'
+import type { Passage } from '../passage.ts'
 import { readProblemKind } from '../problem.ts'
 import { recordCaller } from './caller-trail.ts'
 import { chooseProof } from './choose-proof.ts'
 import { discover } from './discover.ts'
 import { handshake } from './handshake.ts'
-import { open } from './open.ts'
+import { type OpenedAnswer, open } from './open.ts'
 import { seal } from './seal.ts'
 import { send } from './send.ts'
 import { sign } from './sign.ts'
@@ -29,6 +30,8 @@ export interface CallResult {
   readonly peer: Peer
   readonly sealed: boolean
   readonly url: string
+  /** The body, where it comes as a stream: what is known of the call by now, but for that. */
+  readonly stream: Passage | undefined
   /** How the call went. */
   readonly call: Verified
 }
@@ -59,6 +62,7 @@ function attempt(engine: Engine, resolved: Resolved): MaybePromise<CallResult> {
     if (session === undefined || line === undefined) return first
     if (isSessionUnknown(first)) return again(engine, resolved, { first, session, line })
     line.lost = 0
+    session.answeredMs = platform.monotonicMs()
     return first
   })
 }
@@ -71,6 +75,8 @@ interface Lost {
 
 function again(engine: Engine, resolved: Resolved, { first, session, line }: Lost): MaybePromise<CallResult> {
   lose(line, session)
+  // Condition: a body that can be read once is not sent a second time.
+  if (resolved.source !== undefined) return first
   const { name, created, expires, clockOffsetSeconds } = first.call
   // Condition: a call whose session the peer has forgotten is made again only while the lost one has not expired.
   if (expires <= nowSeconds(engine.clock) + clockOffsetSeconds) return first
@@ -120,6 +126,7 @@ function exchange(engine: Engine, resolved: Resolved, way: Way): MaybePromise<Ca
     () => andThen(prepare(engine, way, progress), (signed) => deliver(engine, signed, progress)),
     (cause) => {
       const { reached, startedAt, isSent } = progress
+      abandon(reached, cause)
       const error = explained(cause, { isSent, name: reached.name })
       recordCaller(engine, { reached, startedAt, error })
       throw error
@@ -139,24 +146,42 @@ function prepare(engine: Engine, way: Way, progress: Progress): MaybePromise<Sig
 
 function deliver(engine: Engine, signed: Signed, progress: Progress): MaybePromise<CallResult> {
   progress.isSent = true
-  const verified = andThen(send(engine, signed), (received) => verify(engine, received))
-  return andThen(verified, (call) =>
-    andThen(open(engine, call), (answer) => finish(engine, { call, answer, progress })),
+  return andThen(send(engine, signed), (received) =>
+    orElse(
+      () =>
+        andThen(verify(engine, received), (call) =>
+          andThen(open(engine, call), (answer) => finish(engine, { call, answer, progress })),
+        ),
+      (cause) => {
+        // Nobody will read it: the connection is for others.
+        received.download?.cancel(cause).catch(() => undefined)
+        throw cause
+      },
+    ),
   )
 }
 
 interface Finished {
   readonly call: Verified
-  readonly answer: HttpAnswer
+  readonly answer: OpenedAnswer
   readonly progress: Progress
 }
 
 function finish(engine: Engine, { call, answer, progress }: Finished): CallResult {
   const { reached, startedAt } = progress
   const callId = callIdOf(call.name)
-  recordCaller(engine, { reached, startedAt, error: undefined, callId })
+  const { stream } = answer
+  const record = { reached, startedAt, callId }
+  if (stream === undefined) recordCaller(engine, { ...record, error: undefined })
+  else void stream.ended.then(({ bytes, error }) => recordCaller(engine, { ...record, error, answerBytes: bytes }))
   const isSealed = call.observed === undefined && (call.sealed || call.answer.fields.has('content-envelope'))
-  return { answer, callId, peer: call.from, sealed: isSealed, url: call.url.href, call }
+  return { answer, callId, peer: call.from, sealed: isSealed, url: call.url.href, stream, call }
+}
+
+/** Nobody will read on what was to be sent. */
+function abandon({ upload, source }: Reached, cause: unknown): void {
+  const unsent = upload ?? source
+  unsent?.cancel(cause).catch(() => undefined)
 }
 
 /** Says which call it was, and whether it can have run: certainly not where nothing was sent. */

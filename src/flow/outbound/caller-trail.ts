@@ -12,6 +12,8 @@ export interface CallerRecord {
   readonly error: unknown
   /** Where it was worked out already. */
   readonly callId?: string
+  /** What came of a body that was read as a stream. */
+  readonly answerBytes?: number
 }
 
 /** Writes the one event of an attempt on the side that calls. */
@@ -34,7 +36,9 @@ export function recordCaller(engine: Engine, what: CallerRecord): void {
   if (reached.name !== undefined) draft.callId = what.callId ?? callIdOf(reached.name)
   if (reached.sealed !== undefined) draft.sealed = reached.sealed
   if (reached.bytes !== undefined) draft.requestBytes = reached.bytes.length
+  if (reached.upload !== undefined) draft.requestBytes = reached.upload.bytes
   takeAnswer(draft, reached)
+  if (what.answerBytes !== undefined) draft.answerBytes = what.answerBytes
   engine.audit.write(draft)
 }
 

@@ -11,6 +11,8 @@ import { orAborted } from './deadline.ts'
 import { type Chosen, createChosen, type Resolved } from './stages.ts'
 
 const LIFETIME_SECONDS = 60
+/** A body that can be read once trusts a session that has answered within this time, and no other. */
+const FRESH_MS = 60_000
 
 /** Opens a session on a line, or leaves it without one; it never rejects. */
 export type Handshake = (call: Resolved, line: Line) => Promise<void>
@@ -59,14 +61,24 @@ function heldOrNew(
 ): MaybePromise<ClientSession | undefined> {
   const { call, handshake } = opening
   const now = platform.monotonicMs()
-  const isDue = held === undefined || now >= held.renewAtMs
-  if (!isDue || now < line.retryAfterMs) return held
+  const isStale = held !== undefined && isTooOld(call, held)
+  const isDue = held === undefined || isStale || now >= held.renewAtMs
+  if (!isDue) return held
+  // Condition: a body that can be read once is not sent under a session that was silent for a minute.
+  if (now < line.retryAfterMs) return isStale ? undefined : held
   line.handshake ??= handshake(call, line).finally(() => {
     line.handshake = undefined
   })
   // While the old session holds, nobody waits for the new one.
-  if (held !== undefined) return held
-  return andThen(orAborted(line.handshake, call.signal), () => usable(engine, line))
+  if (held !== undefined && !isStale) return held
+  return andThen(orAborted(line.handshake, call.signal), () =>
+    andThen(usable(engine, line), (made) => (made !== undefined && isTooOld(call, made) ? undefined : made)),
+  )
+}
+
+/** The peer may have forgotten it, and this call could not be made again. */
+function isTooOld({ source }: Resolved, session: ClientSession): boolean {
+  return source !== undefined && platform.monotonicMs() - session.answeredMs > FRESH_MS
 }
 
 /** The session of a line, if nothing has ended it. */

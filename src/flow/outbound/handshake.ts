@@ -73,7 +73,17 @@ async function openSession(engine: Engine, call: Resolved, exchange: Exchange): 
   if (engine.sessions?.epoch !== epoch) return undefined
   const bounds = await boundsOf(engine, { grant, token, startedMs })
   const peer = peerOf(token, 'session')
-  return { id: grant.id, keys, peer, token, generation, isEnded: false, counter: 0, ...bounds }
+  return {
+    id: grant.id,
+    keys,
+    peer,
+    token,
+    generation,
+    isEnded: false,
+    answeredMs: platform.monotonicMs(),
+    counter: 0,
+    ...bounds,
+  }
 }
 
 /** A verified handshake tells what discovery would have told. */

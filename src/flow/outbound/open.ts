@@ -1,22 +1,58 @@
 import { CountersignError } from '../../core/errors.ts'
 import { andThen, type MaybePromise } from '../../core/maybe-promise.ts'
+import type { EnvelopeContext } from '../../envelope/context.ts'
 import { answerContext } from '../../envelope/http-context.ts'
+import type { Keyring } from '../../envelope/keyring.ts'
 import { openBytes } from '../../envelope/open.ts'
+import { EnvelopeOpener } from '../../envelope/open-stream.ts'
 import { isProofField, isUnproven } from '../../signature/coverage.ts'
+import type { ByteSource } from '../byte-source.ts'
 import type { Engine } from '../engine.ts'
-import { type AnnouncedBody, readAnnounced } from '../envelope-field.ts'
+import type { AnnouncedBody } from '../envelope-field.ts'
 import type { HttpAnswer } from '../http-answer.ts'
 import { keyringOf, sessionKeyringOf } from '../keyring-of.ts'
+import { Passage } from '../passage.ts'
 import { PROBLEM_TYPE } from '../problem.ts'
 import type { Verified } from './stages.ts'
 
 const OURS = new Set(['workload-identity-token', 'content-digest', 'content-envelope', 'content-length'])
 
+/** What the caller gets of an answer: the whole body, or a stream of it. */
+export interface OpenedAnswer extends HttpAnswer {
+  readonly stream?: Passage | undefined
+}
+
+interface Download {
+  readonly announced: AnnouncedBody
+  readonly download: ByteSource
+}
+
+/** Waits until the header of the envelope has turned out to be the one that was signed for: the rest is opened as it comes. */
+async function openStream(engine: Engine, call: Verified, { announced, download }: Download): Promise<OpenedAnswer> {
+  const limit = call.options.maxAnswerBytes
+  const opener = new EnvelopeOpener(
+    {
+      with: keyringFor(engine, call),
+      context: contextOf(engine, call, announced.contentType),
+      ...(limit === undefined ? {} : { maxPlaintextBytes: limit }),
+    },
+    announced.head,
+  )
+  const stream = new Passage(download, opener)
+  await stream.prime(() => opener.isBegun)
+  return { status: call.answer.status, fields: callerFields(call, announced), body: undefined, stream }
+}
+
+/** Observing lets an answer pass as it came. */
+function unopened(download: ByteSource): Passage {
+  return new Passage(download, { push: (bytes, put) => put(new Uint8Array(bytes)), end: () => undefined })
+}
+
 /** Opens a sealed answer and leaves only what is proven of its header. */
-export function open(engine: Engine, call: Verified): MaybePromise<HttpAnswer> {
-  const { answer } = call
-  if (call.observed !== undefined) return answer
-  const announced = readAnnounced(answer.fields)
+export function open(engine: Engine, call: Verified): MaybePromise<OpenedAnswer> {
+  const { answer, announced, download } = call
+  if (announced === undefined) return download === undefined ? answer : { ...answer, stream: unopened(download) }
+  if (download !== undefined) return openStream(engine, call, { announced, download })
   const opened = announced.sealed ? openBody(engine, call, announced.contentType) : answer.body
   return andThen(opened, (body) => present(call, announced, body))
 }
@@ -31,13 +67,19 @@ function present(call: Verified, announced: AnnouncedBody, body: HttpAnswer['bod
 }
 
 function openBody(engine: Engine, call: Verified, contentType: string): MaybePromise<HttpAnswer['body']> {
-  const { session } = call
+  const how = { with: keyringFor(engine, call), context: contextOf(engine, call, contentType) }
+  return openBytes(call.answer.body ?? new Uint8Array(0), how)
+}
+
+function keyringFor(engine: Engine, { session }: Verified): Keyring {
   // Condition: an answer sealed to another key than that of the call's session and direction is refused.
-  const keyring =
-    session === undefined
-      ? keyringOf(engine.credentials.sealKeys())
-      : sessionKeyringOf(session.id, session.keys.serverSeal)
-  const context = answerContext({
+  return session === undefined
+    ? keyringOf(engine.credentials.sealKeys())
+    : sessionKeyringOf(session.id, session.keys.serverSeal)
+}
+
+function contextOf(engine: Engine, call: Verified, contentType: string): EnvelopeContext {
+  return answerContext({
     method: call.method,
     target: call.target.target,
     sender: call.peer,
@@ -46,7 +88,6 @@ function openBody(engine: Engine, call: Verified, contentType: string): MaybePro
     callName: call.name,
     status: call.answer.status,
   })
-  return openBytes(call.answer.body ?? new Uint8Array(0), { with: keyring, context })
 }
 
 function callerFields(call: Verified, announced: AnnouncedBody): HttpAnswer['fields'] {

@@ -20,6 +20,7 @@ export function ownCall(call: Resolved, { path, method, fields }: OwnRequest): R
     method,
     fields: new Fields(fields),
     body: undefined,
+    source: undefined,
     redirect: 'manual',
     options: { mode: 'enforce' },
     isOwn: true,

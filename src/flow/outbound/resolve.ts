@@ -3,6 +3,7 @@ import { type Bytes, utf8 } from '../../core/bytes.ts'
 import { CountersignError } from '../../core/errors.ts'
 import { andThen, type MaybePromise } from '../../core/maybe-promise.ts'
 import { Fields } from '../../core/message.ts'
+import { type ByteSource, readUpTo, sourceOf } from '../byte-source.ts'
 import { currentCall } from '../call-context.ts'
 import { type CallUrl, locate, locateUrl } from '../call-url.ts'
 import type { PeerLookup } from '../engine.ts'
@@ -64,7 +65,10 @@ function peerUnknown(url: CallUrl): CountersignError {
   return new CountersignError('peer-unknown', { detail: { fix } })
 }
 
-type Plain = Pick<Resolved, 'url' | 'target' | 'method' | 'fields' | 'body' | 'signal' | 'redirect'>
+type Plain = Pick<Resolved, 'url' | 'target' | 'method' | 'fields' | 'body' | 'source' | 'signal' | 'redirect'>
+
+/** A body that ends within so many bytes is sent as a whole, and may be sent again. */
+const MAX_WHOLE_BYTES = 1_048_576
 
 function plainRequest(
   input: string | URL | Request,
@@ -87,16 +91,25 @@ function plainRequest(
     fields:
       body?.type === undefined || fields.has('content-type') ? fields : fields.with({ 'content-type': body.type }),
     body: body?.bytes,
+    source: body?.source,
     signal: init?.signal ?? undefined,
     redirect: init?.redirect ?? 'manual',
   }
 }
 
-/** Bodies that are bytes already; everything else goes through a Request, which knows the rest of fetch's rules. */
-function simpleBody(body: unknown): { bytes: Bytes; type?: string } | 'not-simple' | undefined {
+interface SimpleBody {
+  readonly bytes?: Bytes
+  readonly type?: string
+  readonly source?: ByteSource
+}
+
+/** Bodies that are bytes already, or a stream of them; everything else goes through a Request, which knows the rest of fetch's rules. */
+function simpleBody(body: unknown): SimpleBody | 'not-simple' | undefined {
   if (body === undefined || body === null) return undefined
   if (typeof body === 'string') return { bytes: utf8(body), type: 'text/plain;charset=UTF-8' }
   if (body instanceof Uint8Array) return { bytes: new Uint8Array(body) }
+  // What comes as a stream may be meant to be read as it comes: nothing of it is waited for.
+  if (body instanceof ReadableStream) return { source: sourceOf(body) }
   return 'not-simple'
 }
 
@@ -108,7 +121,6 @@ async function fromRequest(
   const base = input instanceof Request ? input : locate(input, baseUrl).url.href
   // Node demands `duplex` for streams; it is in no DOM type yet.
   const request = new Request(base, { ...init, duplex: 'half' } as RequestInit)
-  const hasBody = request.body !== null
   const isRedirectSet = init?.redirect !== undefined || (input instanceof Request && input.redirect !== 'follow')
   const { url, target } = locateUrl(new URL(request.url))
   return {
@@ -116,10 +128,16 @@ async function fromRequest(
     target,
     method: normalMethod(request.method),
     fields: Fields.fromEntries(request.headers).filter((name) => name !== 'content-length'),
-    body: hasBody ? new Uint8Array(await request.arrayBuffer()) : undefined,
+    ...(await bodyOf(request)),
     signal: init?.signal ?? (input instanceof Request ? input.signal : undefined),
     redirect: isRedirectSet ? request.redirect : 'manual',
   }
+}
+
+async function bodyOf({ body }: Request): Promise<Pick<Plain, 'body' | 'source'>> {
+  if (body === null) return { body: undefined }
+  const read = await readUpTo(sourceOf(body), MAX_WHOLE_BYTES)
+  return read instanceof Uint8Array ? { body: read } : { body: undefined, source: read }
 }
 
 function normalMethod(method: string): string {

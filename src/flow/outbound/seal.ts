@@ -1,21 +1,87 @@
 import { advance } from '../../core/advance.ts'
 import type { Bytes } from '../../core/bytes.ts'
-import { CountersignError } from '../../core/errors.ts'
+import { CountersignError, isCountersignError } from '../../core/errors.ts'
 import { andThen, type MaybePromise } from '../../core/maybe-promise.ts'
 import type { Jwk } from '../../crypto/primitives.ts'
 import { requestContext } from '../../envelope/http-context.ts'
 import { type Recipient, recipient } from '../../envelope/recipients.ts'
 import { sealBytes } from '../../envelope/seal.ts'
+import { EnvelopeSealer } from '../../envelope/seal-stream.ts'
+import { type ByteSource, readUpTo } from '../byte-source.ts'
 import type { Engine } from '../engine.ts'
 import { ACCEPT_ENVELOPE, sealedFields } from '../envelope-field.ts'
 import { sessionKeyringOf } from '../keyring-of.ts'
+import { Passage } from '../passage.ts'
+import { hasRecords } from '../record-type.ts'
 import type { Chosen, Resolved, Sealed } from './stages.ts'
+
+/** A stream that cannot be sealed is gathered up to here: what a guard takes by default. */
+const MAX_GATHERED_BYTES = 1_048_576
 
 /** Asks a peer what it speaks: a call of its own, made before a first body where sealing was left open. */
 export type Discover = (call: Resolved) => Promise<void>
 
 /** Decides whether this attempt is sealed, and seals it under its name. Nothing that fails makes it less. */
 export function seal(engine: Engine, call: Chosen, discover: Discover): MaybePromise<Sealed> {
+  const { source } = call
+  return source === undefined ? sealWhole(engine, call, discover) : sealSource(engine, { call, source, discover })
+}
+
+interface Streaming {
+  readonly call: Chosen
+  readonly source: ByteSource
+  readonly discover: Discover
+}
+
+/** What comes as a stream leaves as one where the peer can open it; else it is gathered and sent as a whole. */
+async function sealSource(engine: Engine, { call, source, discover }: Streaming): Promise<Sealed> {
+  const to = call.options.seal === 'never' ? undefined : await streamOpener(engine, call, discover)
+  if (to !== undefined) return sealStream(engine, call, { source, to })
+  const body = await readUpTo(source, MAX_GATHERED_BYTES)
+  if (body instanceof Uint8Array) return sealWhole(engine, advance(call, { body, source: undefined }), discover)
+  await body.cancel()
+  // Condition: a stream that cannot be sealed and is too long to be sent as a whole is refused.
+  throw new CountersignError('body-too-large', { detail: { step: 'seal' } })
+}
+
+async function streamOpener(engine: Engine, call: Chosen, discover: Discover): Promise<Recipient | undefined> {
+  try {
+    if (call.session === undefined) await assertOpener(engine)
+    return await openerOf(engine, call, discover)
+  } catch (cause) {
+    const isKeyless = isCountersignError(cause, 'peer-cannot-open') || isCountersignError(cause, 'credentials-invalid')
+    if (!isKeyless) throw cause
+    return undefined
+  }
+}
+
+async function sealStream(
+  engine: Engine,
+  call: Chosen,
+  { source, to }: { readonly source: ByteSource; readonly to: Recipient },
+): Promise<Sealed> {
+  const contentType = call.fields.get('content-type') ?? ''
+  const context = contextOf(engine, call, contentType)
+  const sealer = new EnvelopeSealer({ to, context, records: hasRecords(contentType) })
+  const first: Bytes[] = []
+  const head = await sealer.start((piece) => first.push(piece))
+  const upload = new Passage(source, sealer, first)
+  const own = { sealedFields: sealedFields(contentType, head), upload }
+  return advance(call, { sealed: true, wantsSealed: true, bytes: undefined, ...own })
+}
+
+function contextOf(engine: Engine, call: Chosen, contentType: string) {
+  return requestContext({
+    method: call.method,
+    target: call.target.target,
+    sender: engine.id,
+    receiver: call.peer,
+    contentType,
+    callName: call.name,
+  })
+}
+
+function sealWhole(engine: Engine, call: Chosen, discover: Discover): MaybePromise<Sealed> {
   return andThen(isSealingDue(engine, call, discover), (isDue) => {
     if (!isDue) return advance(call, { sealed: false, wantsSealed: false, bytes: call.body, sealedFields: {} })
     const opener = call.session === undefined ? assertOpener(engine) : undefined
@@ -38,14 +104,7 @@ function sealBody(
   { body, to }: { readonly body: Bytes; readonly to: Recipient },
 ): MaybePromise<Sealed> {
   const contentType = call.fields.get('content-type') ?? ''
-  const context = requestContext({
-    method: call.method,
-    target: call.target.target,
-    sender: engine.id,
-    receiver: call.peer,
-    contentType,
-    callName: call.name,
-  })
+  const context = contextOf(engine, call, contentType)
   return andThen(sealBytes(body, { to, context }), (bytes) =>
     advance(call, { sealed: true, wantsSealed: true, bytes, sealedFields: sealedFields(contentType) }),
   )

@@ -2,7 +2,7 @@ import { advance } from '../../core/advance.ts'
 import { andThen, type MaybePromise } from '../../core/maybe-promise.ts'
 import type { Fields, HttpRequest } from '../../core/message.ts'
 import { contentDigest } from '../../signature/content-digest.ts'
-import { SESSION_TAG, WIMSE_TAG } from '../../signature/proof-parameters.ts'
+import { tagFor } from '../../signature/proof-parameters.ts'
 import { type ProofKey, signRequest } from '../../signature/sign-proof.ts'
 import type { Engine } from '../engine.ts'
 import type { Sealed, Signed } from './stages.ts'
@@ -48,15 +48,16 @@ interface Signer {
   readonly named: { readonly nonce: string; readonly tag: string; readonly keyid?: string | undefined }
 }
 
-function signer(engine: Engine, { session, name }: Sealed): MaybePromise<Signer> {
+function signer(engine: Engine, { session, name, upload }: Sealed): MaybePromise<Signer> {
+  const tag = tagFor({ isSession: session !== undefined, isStream: upload !== undefined })
   if (session === undefined) {
     return andThen(engine.credentials.current(), ({ token, signingKey }) => ({
       token,
       key: { signingKey },
-      named: { nonce: name, tag: WIMSE_TAG },
+      named: { nonce: name, tag },
     }))
   }
   const { id, keys } = session
   const nonce = name.slice(id.length + 1)
-  return { token: undefined, key: { macKey: keys.clientMac }, named: { nonce, tag: SESSION_TAG, keyid: id } }
+  return { token: undefined, key: { macKey: keys.clientMac }, named: { nonce, tag, keyid: id } }
 }

@@ -5,10 +5,13 @@ import type { Fields, HttpRequest } from '../../core/message.ts'
 import type { Peer } from '../../identity/peer.ts'
 import type { Proof } from '../../signature/proof.ts'
 import type { VerifiedToken } from '../../token/verify-wit.ts'
+import type { ByteSource } from '../byte-source.ts'
 import type { Call } from '../call-context.ts'
 import type { CallUrl } from '../call-url.ts'
+import type { AnnouncedBody } from '../envelope-field.ts'
 import type { HttpAnswer } from '../http-answer.ts'
 import type { ClientSession, Line } from '../line.ts'
+import type { Passage } from '../passage.ts'
 import type { CallOptions } from './call-options.ts'
 
 /** A call as the application wants it, with the peer that has to answer. */
@@ -18,6 +21,8 @@ export interface Resolved {
   readonly method: string
   readonly fields: Fields
   readonly body: Bytes | undefined
+  /** A body that can be read once, as it comes. */
+  readonly source?: ByteSource | undefined
   readonly peer: string
   /** Where the peer's own routes lie. */
   readonly basePath: string
@@ -49,6 +54,8 @@ export interface Sealed extends Chosen {
   /** The answer has to come sealed. */
   readonly wantsSealed: boolean
   readonly bytes: Bytes | undefined
+  /** What travels where the body is a stream. */
+  readonly upload?: Passage | undefined
   readonly sealedFields: Readonly<Record<string, string>>
 }
 
@@ -61,6 +68,8 @@ export interface Signed extends Sealed {
 /** Something came back. Nothing of it is proven. */
 export interface Received extends Signed {
   readonly answer: HttpAnswer
+  /** The body of an answer that streams; `answer` has its head. */
+  readonly download?: ByteSource | undefined
 }
 
 /** The answer comes from the peer, for this request, unchanged; or observing let it pass. */
@@ -68,6 +77,8 @@ export interface Verified extends Received {
   readonly from: Peer
   /** The token that came with the answer; none under a session. */
   readonly token: VerifiedToken | undefined
+  /** What its proof covers of how the body travels; undefined where there is no proof. */
+  readonly announced: AnnouncedBody | undefined
   /** Undefined where observing let an unproven answer pass. */
   readonly answerProof: Proof | undefined
   readonly observed: CountersignError | undefined
@@ -96,6 +107,7 @@ export function createChosen(
     method: call.method,
     fields: call.fields,
     body: call.body,
+    source: call.source,
     peer: call.peer,
     basePath: call.basePath,
     signal: call.signal,
@@ -112,13 +124,16 @@ export function createChosen(
     sealed: undefined,
     wantsSealed: undefined,
     bytes: undefined,
+    upload: undefined,
     sealedFields: undefined,
     request: undefined,
     proof: undefined,
     answer: undefined,
+    download: undefined,
     from: undefined,
     token: undefined,
     answerProof: undefined,
+    announced: undefined,
     observed: undefined,
   } satisfies Record<keyof Verified, unknown>
   return chosen

@@ -19,6 +19,7 @@ import {
 import { readQuickly, rememberShape } from '../../signature/quick-proof.ts'
 import type { VerifiedToken } from '../../token/verify-wit.ts'
 import type { Engine } from '../engine.ts'
+import { type AnnouncedBody, checkStreamed, readAnnounced } from '../envelope-field.ts'
 import type { HttpAnswer } from '../http-answer.ts'
 import type { ClientSession } from '../line.ts'
 import { PROBLEM_TYPE, readProblemKind } from '../problem.ts'
@@ -33,16 +34,17 @@ export function verify(engine: Engine, call: Received): MaybePromise<Verified> {
   return orElse(
     () =>
       andThen(prove(engine, call), (proven) =>
-        andThen(checkBody(call, proven.answerProof), () => {
+        andThen(checkBody(call, proven.answerProof), (announced) => {
           learn(engine, call, proven)
           const { from, token, answerProof } = proven
-          return advance(call, { from, token, answerProof, observed: undefined })
+          return advance(call, { from, token, answerProof, announced, observed: undefined })
         }),
       ),
     (cause) => {
       const isLenient = (call.options.mode ?? engine.mode) === 'observe' && !call.wantsSealed
       if (!isLenient || !isCountersignError(cause)) throw cause
-      return advance(call, { from: anonymous, token: undefined, answerProof: undefined, observed: cause })
+      const nobody = { from: anonymous, token: undefined, answerProof: undefined, announced: undefined }
+      return advance(call, { ...nobody, observed: cause })
     },
   )
 }
@@ -137,7 +139,16 @@ function foreign(call: Received, received = ''): CountersignError {
   return new CountersignError('answer-foreign', { detail: { step: 'peer', expected: call.peer, received } })
 }
 
-function checkBody(call: Received, proof: Proof): MaybePromise<void> {
+function checkBody(call: Received, proof: Proof): MaybePromise<AnnouncedBody> {
+  const { fields } = call.answer
+  const announced = readAnnounced(fields)
+  checkStreamed(announced, proof, fields)
+  // The head names the envelope, and whoever reads the body compares it.
+  if (call.download !== undefined) return announced
+  return andThen(checkDigest(call, proof), () => announced)
+}
+
+function checkDigest(call: Received, proof: Proof): MaybePromise<void> {
   const { body, fields } = call.answer
   const digest = proof.covers('content-digest') ? fields.get('content-digest') : undefined
   if (digest === undefined) {

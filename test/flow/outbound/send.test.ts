@@ -76,7 +76,8 @@ describe('a transport with an exchange of its own', () => {
 
   it('is asked through that alone, and its answer is verified like any other', async () => {
     const asked: unknown[] = []
-    const orders = await withExchange((deliver) => async ({ fields, signal, ...request }) => {
+    const orders = await withExchange((deliver) => async ({ fields, signal, isStream, ...request }) => {
+      expect(isStream?.(fields)).toBe(false)
       asked.push({ ...request, isSigned: fields.includes('signature'), aborted: signal?.aborted })
       const { origin, target, method } = request
       const headers: [string, string][] = []

@@ -1,0 +1,49 @@
+import { type Bytes, concat } from '../core/bytes.ts'
+
+/** Where bytes come from, piece by piece. */
+export interface ByteSource {
+  /** The next piece, or undefined at the end; rejects where there is no end to come. */
+  read(): Promise<Uint8Array | undefined>
+  /** Nobody wants the rest. */
+  cancel(reason?: unknown): Promise<void>
+}
+
+/** A stream as a source, which begins with what was read of it before. */
+export function sourceOf(stream: ReadableStream<Uint8Array>): ByteSource {
+  const reader = stream.getReader()
+  return {
+    async read() {
+      const { done, value } = await reader.read()
+      return done ? undefined : value
+    },
+    cancel: (reason) => reader.cancel(reason),
+  }
+}
+
+/** A source as a stream that is read as fast as somebody reads it. */
+export function streamOf(source: ByteSource): ReadableStream<Bytes> {
+  return new ReadableStream<Bytes>(
+    {
+      async pull(controller) {
+        const piece = await source.read()
+        if (piece === undefined) controller.close()
+        else controller.enqueue(piece as Bytes)
+      },
+      cancel: (reason) => source.cancel(reason),
+    },
+    { highWaterMark: 0 },
+  )
+}
+
+/** All bytes of a source; where it has more than so many, the source as it was before it was asked. */
+export async function readUpTo(source: ByteSource, maxBytes: number): Promise<Bytes | ByteSource> {
+  const pieces: Uint8Array[] = []
+  let length = 0
+  for (;;) {
+    const piece = await source.read()
+    if (piece === undefined) return concat(...pieces)
+    pieces.push(piece)
+    length += piece.length
+    if (length > maxBytes) return { read: async () => pieces.shift() ?? source.read(), cancel: source.cancel }
+  }
+}
