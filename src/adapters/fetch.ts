@@ -1,4 +1,5 @@
 import type { Bytes } from '../core/bytes.ts'
+import { isCountersignError } from '../core/errors.ts'
 import type { HttpRequest, HttpResponse } from '../core/message.ts'
 import type { EnvelopeOpener } from '../envelope/open-stream.ts'
 import { admit } from '../flow/admit.ts'
@@ -167,7 +168,12 @@ class FetchUpload implements Upload {
 }
 
 async function streamBody({ body }: Request, opener: EnvelopeOpener): Promise<FetchUpload> {
-  const passage = new Passage(sourceOf(body ?? new Blob([]).stream()), opener)
+  const source = sourceOf(body ?? new Blob([]).stream())
+  const cancel = async (reason: unknown) => {
+    // Whoever cancels a body may close the connection with it: a refusal is to be answered first.
+    if (!isCountersignError(reason)) await source.cancel(reason)
+  }
+  const passage = new Passage({ read: source.read, cancel }, opener)
   await passage.prime(() => opener.isBegun)
   return new FetchUpload(passage)
 }

@@ -27,7 +27,7 @@ interface Told {
  * request, and the socket is read as fast as the handler reads.
  */
 class NodeUpload implements Upload {
-  readonly #req: IncomingMessage & { readonly _dumped?: boolean }
+  readonly #req: IncomingMessage
   readonly #opener: EnvelopeOpener
   readonly #told: Told
   readonly #native: IncomingMessage['push']
@@ -113,14 +113,14 @@ class NodeUpload implements Upload {
       this.#told.reject(cause)
       return
     }
-    // When an answer has left, Node takes in the rest of its request without handing it over.
-    if (this.#req._dumped === true) {
+    // When an answer has left, the rest of its request flows to nobody.
+    if (this.#req.readableFlowing === true && this.#req.listenerCount('data') === 0) {
       this.#native.call(this.#req, null)
       return
     }
     this.failure = cause
     // Condition: whoever reads a body that turns out to be changed or cut off gets an error, and never its end.
-    this.#req.destroy(cause as Error)
+    if (!this.#req.destroyed) this.#req.destroy(cause as Error)
   }
 
   #gone(): void {

@@ -3,6 +3,7 @@ import { callOf } from '../../src/adapters/call-of.ts'
 import { guard } from '../../src/adapters/fetch.ts'
 import { currentCall } from '../../src/flow/call-context.ts'
 import { engineOf } from '../../src/flow/workload.ts'
+import { selfIssued } from '../../src/keys/credentials.ts'
 import { definePolicy } from '../../src/policy/define-policy.ts'
 import { testDomain } from '../../src/testing/test-domain.ts'
 
@@ -101,7 +102,9 @@ it('answers for a handler whose answer is endless, too long or none', async () =
     })
   let handler: () => Response = () => new Response(body(), { headers: { 'content-type': 'text/event-stream' } })
   domain.serve(await domain.workload('ledger'), 'https://ledger.test', () => handler(), { maxBodyBytes: 1000 })
-  const orders = await domain.workload('orders')
+  // Who cannot open what is sealed gets nothing that has to be.
+  const keys = (await domain.credentials()).keys.filter(({ use }) => use !== 'enc')
+  const orders = await domain.workload('orders', { credentials: selfIssued({ keys }), sessions: false })
   const ask = async () => (await orders.fetch('https://ledger.test/')).status
   expect([await ask(), cancelled]).toEqual([501, 1])
   handler = () => new Response('data: whole\n\n', { headers: { 'content-type': 'text/event-stream' } })

@@ -330,7 +330,7 @@ describe('an answer is held back until it is whole', () => {
 })
 
 describe('an answer that cannot be kept as a whole', () => {
-  it('an answer longer than the limit is cut off where it passes it', async () => {
+  it('an answer that is too long to be kept, or has no end, is cut off where its caller could not read it', async () => {
     const { port, told } = await capturing((_req, res) => {
       const results = Array.from({ length: 4 }, () => res.write('x'.repeat(400)))
       expect(results).toEqual([true, true, false, false])
@@ -395,7 +395,7 @@ describe('an answer that cannot be kept as a whole', () => {
     expect(await rest.promise).toBe(6000)
   })
 
-  it.each([asItIs, later])('an answer that is an endless stream of events is cut off at its head', async (finish) => {
+  it.each([asItIs, later])('cuts events off at their head where nobody can read them as they come', async (finish) => {
     const closed = latch<unknown[]>()
     const { port, told } = await capturing(
       (_req, res) => {

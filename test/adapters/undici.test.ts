@@ -9,7 +9,7 @@ import { guard } from '../../src/adapters/express.ts'
 import { type UndiciTransport, undiciTransport } from '../../src/adapters/undici.ts'
 import type { UndiciTransportOptions } from '../../src/adapters/undici-options.ts'
 import { utf8 } from '../../src/core/bytes.ts'
-import type { ExchangeRequest } from '../../src/flow/engine.ts'
+import type { ExchangeAnswer, ExchangeRequest } from '../../src/flow/engine.ts'
 import { allowAuthenticated } from '../../src/policy/allow-authenticated.ts'
 import { answerOf } from '../../src/workload/secure-fetch.ts'
 import { socketDomain } from '../journeys/domain.ts'
@@ -59,8 +59,14 @@ function request(origin: string, more: Partial<ExchangeRequest> = {}): ExchangeR
   return { origin, ...plain, ...more }
 }
 
-function textOf(body: Uint8Array | 'too-large'): string {
-  return body === 'too-large' ? body : Buffer.from(body).toString()
+/** The body of an answer that does not stream. */
+function wholeOf({ body }: ExchangeAnswer): Uint8Array<ArrayBuffer> {
+  if (!(body instanceof Uint8Array)) throw new Error('no whole body')
+  return body
+}
+
+function textOf(body: ExchangeAnswer['body']): string {
+  return body instanceof Uint8Array ? Buffer.from(body).toString() : String(body)
 }
 
 const endless: RequestListener = (_req, res) => {
@@ -115,13 +121,30 @@ describe('an exchange', () => {
       res.writeHead(status).end()
     })
     const answer = await transportOf().exchange(request(origin, { method, maxBytes: 1 }))
-    expect([answer.status, answer.body.length]).toEqual([status, 0])
+    expect([answer.status, wholeOf(answer).length]).toEqual([status, 0])
   })
 
   it('gives a body in a buffer of its own', async () => {
     const { origin } = await serve((_req, res) => res.end('ok'))
-    const { body } = await transportOf().exchange(request(origin))
-    expect(body === 'too-large' ? undefined : body.buffer.byteLength).toBe(2)
+    expect(wholeOf(await transportOf().exchange(request(origin))).buffer.byteLength).toBe(2)
+  })
+
+  it('gives what streams as it comes, however long it is, and sends a stream as it is read', async () => {
+    const { origin } = await serve((req, res) => req.pipe(res))
+    const body = new Blob(['x'.repeat(300_000)]).stream()
+    const wanted = { method: 'POST', body, maxBytes: 1, isStream: () => true }
+    const answer = await transportOf().exchange(request(origin, wanted))
+    if (!(answer.body instanceof ReadableStream)) throw new Error('no stream')
+    expect(await new Response(answer.body).text()).toBe('x'.repeat(300_000))
+  })
+
+  it('fails a stream that is cut short', async () => {
+    const { origin } = await serve((_req, res) => {
+      res.write('x')
+      setTimeout(() => res.destroy(), 20)
+    })
+    const { body } = await transportOf().exchange(request(origin, { isStream: () => true }))
+    await expect(new Response(body as ReadableStream).text()).rejects.toThrow()
   })
 
   it('fails with its cause where nobody listens', async () => {

@@ -160,9 +160,7 @@ function koaApp(Koa: typeof Koa3): StartStreaming {
 
 const nodeApp: StartStreaming = (workload, options, handled) =>
   listen(
-    createServer(
-      guardNode(workload, options, (req, res) => quiet(onNode(req, res, { url: req.url ?? '', handled }))),
-    ),
+    createServer(guardNode(workload, options, (req, res) => quiet(onNode(req, res, { url: req.url ?? '', handled })))),
   )
 
 /** A Fetch handler behind a server of our own that streams both ways, as a runtime with Fetch handlers does. */

@@ -88,7 +88,12 @@ describe.each([...streamingAdapters])('%s', (_adapter, start) => {
 
       it('gives lines of JSON as records', async () => {
         const text = await (await ask('/lines?size=100')).text()
-        expect(text.trim().split('\n').map((line) => JSON.parse(line).i)).toEqual(Array.from({ length: 100 }, (_, i) => i))
+        expect(
+          text
+            .trim()
+            .split('\n')
+            .map((line) => JSON.parse(line).i),
+        ).toEqual(Array.from({ length: 100 }, (_, i) => i))
       })
 
       it('answers who did not wait for the body to be read', async () => {

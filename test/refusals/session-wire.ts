@@ -118,7 +118,7 @@ export async function createTap(options: TapOptions = {}): Promise<Tap> {
   const guard = guardSettings(engineOf(ledger), checkGuardOptions({ policy: allowAuthenticated(), ...options.guard }))
   const orders = await domain.workload('orders', {
     peers: { [LEDGER]: ledger.id },
-    transport: async (url, init) => responseOf(await tap.send(onTheWire(url, init))),
+    transport: async (url, init) => responseOf(await tap.send(await onTheWire(url, init))),
     ...options.orders,
   })
   const tap: Tap = new Tap(domain, { orders, ledger, guard })

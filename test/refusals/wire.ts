@@ -61,7 +61,7 @@ export async function createWire(options: Partial<GuardOptions> = {}, proof: Wir
     peers: { [LEDGER]: ledger.id },
     ...(proof === 'signature' ? { sessions: false as const } : {}),
     transport: async (url, init) => {
-      const message = onTheWire(url, init)
+      const message = await onTheWire(url, init)
       // A session has to be there before anything can be taken that is proven by it.
       if (message.target.endsWith(SESSION_PATH)) return responseOf((await exchangeWith(guard, message)).answer)
       taken.push(message)
@@ -91,9 +91,9 @@ export async function createWire(options: Partial<GuardOptions> = {}, proof: Wir
 type Callee = Pick<Wire, 'domain' | 'ledger' | 'guard'>
 
 /** A request as a transport is given it. */
-export function onTheWire(url: string, { method = '', headers, body }: RequestInit): OnTheWire {
+export async function onTheWire(url: string, { method = '', headers, body }: RequestInit): Promise<OnTheWire> {
   const { pathname, search } = new URL(url)
-  const bytes = body === null || body === undefined ? new Uint8Array(0) : new Uint8Array(body as Bytes)
+  const bytes = new Uint8Array(await new Response(body ?? null).arrayBuffer())
   return { method, target: pathname + search, raw: fieldsOf(new Headers(headers)).raw, body: bytes }
 }
 

@@ -11,18 +11,21 @@ import { handlerFields } from './fields.ts'
 import type { GuardSettings } from './guard-settings.ts'
 import { isParsed, parseJson } from './json.ts'
 import { isStreamed } from './read.ts'
-import type { Opened, Read, Upload } from './stages.ts'
+import type { Arrival, Opened, Read, Upload } from './stages.ts'
 
 /** Opens a sealed body and prepares what the handler sees. */
 export function open(guard: GuardSettings, call: Read): MaybePromise<Opened> {
-  if (isStreamed(guard, call)) return openStream(guard, call)
+  const { arrival } = call
+  if (arrival.streamBody !== undefined && isStreamed(guard, call)) return openStream(guard, call, arrival.streamBody)
   return andThen(call.announced.sealed ? openBody(guard, call) : call.bytes, (body) => present(guard, call, { body }))
 }
 
-async function openStream(guard: GuardSettings, call: Read): Promise<Opened> {
+type StreamBody = NonNullable<Arrival['streamBody']>
+
+async function openStream(guard: GuardSettings, call: Read, streamBody: StreamBody): Promise<Opened> {
   // However long it is: who reads it decides how much of it is wanted.
   const opener = new EnvelopeOpener(howToOpen(guard, call), call.announced.head)
-  return present(guard, call, { upload: await call.arrival.streamBody(opener) })
+  return present(guard, call, { upload: await streamBody(opener) })
 }
 
 interface Content {

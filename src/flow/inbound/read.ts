@@ -17,8 +17,9 @@ export function read(guard: GuardSettings, call: Authorized): MaybePromise<Read>
 }
 
 /** Whether the body is opened while its handler reads it: what is parsed here is read here, as a whole. */
-export function isStreamed(guard: GuardSettings, call: Pick<Authorized, 'announced' | 'token'>): boolean {
-  return call.announced.head !== undefined && call.token !== undefined && !isParsed(guard, call)
+export function isStreamed(guard: GuardSettings, call: Pick<Authorized, 'announced' | 'token' | 'arrival'>): boolean {
+  const isOffered = call.announced.head !== undefined && call.arrival.streamBody !== undefined
+  return isOffered && call.token !== undefined && !isParsed(guard, call)
 }
 
 function compare(call: Authorized, digest: string | undefined, bytes: Bytes | 'too-large'): MaybePromise<Read> {

@@ -27,9 +27,9 @@ export interface Arrival {
   readBody(maxBytes: number, use: 'replay' | 'parse'): MaybePromise<Bytes | 'too-large'>
   /**
    * Lets the handler read what the opener makes of the body, as it comes. Called once instead of `readBody`; it waits until
-   * the opener has begun, and fails where it cannot.
+   * the opener has begun, and fails where it cannot. Without it a stream is read as a whole, up to the limit.
    */
-  streamBody(opener: EnvelopeOpener): Promise<Upload>
+  streamBody?(opener: EnvelopeOpener): Promise<Upload>
 }
 
 /** The body of a request that is opened while its handler reads it. */

@@ -35,23 +35,27 @@ interface Streaming {
 
 /** What comes as a stream leaves as one where the peer can open it; else it is gathered and sent as a whole. */
 async function sealSource(engine: Engine, { call, source, discover }: Streaming): Promise<Sealed> {
-  const to = call.options.seal === 'never' ? undefined : await streamOpener(engine, call, discover)
-  if (to !== undefined) return sealStream(engine, call, { source, to })
+  const found = await streamOpener(engine, call, discover)
+  if (!(found instanceof CountersignError)) return sealStream(engine, call, { source, to: found })
   const body = await readUpTo(source, MAX_GATHERED_BYTES)
-  if (body instanceof Uint8Array) return sealWhole(engine, advance(call, { body, source: undefined }), discover)
-  await body.cancel()
   // Condition: a stream that cannot be sealed and is too long to be sent as a whole is refused.
-  throw new CountersignError('body-too-large', { detail: { step: 'seal' } })
+  if (!(body instanceof Uint8Array)) {
+    await body.cancel(found)
+    throw found
+  }
+  return sealWhole(engine, advance(call, { body, source: undefined }), discover)
 }
 
-async function streamOpener(engine: Engine, call: Chosen, discover: Discover): Promise<Recipient | undefined> {
+/** Who opens a stream, or why nobody can. */
+async function streamOpener(engine: Engine, call: Chosen, discover: Discover): Promise<Recipient | CountersignError> {
+  if (call.options.seal === 'never') return new CountersignError('body-too-large', { detail: { step: 'seal' } })
   try {
     if (call.session === undefined) await assertOpener(engine)
     return await openerOf(engine, call, discover)
   } catch (cause) {
     const isKeyless = isCountersignError(cause, 'peer-cannot-open') || isCountersignError(cause, 'credentials-invalid')
     if (!isKeyless) throw cause
-    return undefined
+    return cause
   }
 }
 

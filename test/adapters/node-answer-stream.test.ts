@@ -1,0 +1,260 @@
+import { once } from 'node:events'
+import type { RequestListener, ServerResponse } from 'node:http'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { describe, expect, it } from 'vitest'
+import { type Captured, captureAnswer } from '../../src/adapters/node-response.ts'
+import { utf8 } from '../../src/core/bytes.ts'
+import type { MaybePromise } from '../../src/core/maybe-promise.ts'
+import { Fields, type HttpResponse } from '../../src/core/message.ts'
+import type { StreamedAnswer } from '../../src/flow/answer-stream.ts'
+import type { Ending } from '../../src/flow/passage.ts'
+import { latch, servers, Wire } from './sockets.ts'
+
+const serve = servers()
+const GET = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'
+const LAST = 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'
+
+type Begin = (head: HttpResponse) => MaybePromise<StreamedAnswer>
+
+/** A body that leaves as it is, in brackets, so that one can see what was one write. */
+function bracketed(head: HttpResponse, endings: Ending[]): StreamedAnswer {
+  return {
+    head: { status: head.status, fields: head.fields.and(['X-Signed', 'yes']) },
+    first: [utf8('<')],
+    body: {
+      push: (bytes, put) => put(utf8(`[${new TextDecoder().decode(bytes)}]`)),
+      end: (put) => put(utf8('>')),
+    },
+    ended: (ending) => endings.push(ending),
+  }
+}
+
+/** A server that can stream its answers, and all that was told of them. */
+async function streaming(handler: RequestListener, how: { begin?: Begin; maxBytes?: number } = {}) {
+  const endings: Ending[] = []
+  const told: (Captured | string)[] = []
+  const service = await serve((req, res) => {
+    captureAnswer(res, {
+      maxBytes: how.maxBytes ?? 10,
+      begin: how.begin ?? ((head) => bracketed(head, endings)),
+      finish: (captured) => {
+        told.push(captured)
+        return 'tooLarge' in captured ? { status: 501, fields: new Fields([]), body: utf8('no') } : captured
+      },
+      onAborted: (cause) => told.push(cause),
+    })
+    handler(req, res)
+  })
+  return { ...service, endings, told }
+}
+
+const unchunked = (text: string) =>
+  text
+    .slice(text.indexOf('\r\n\r\n') + 4)
+    .replace(/[0-9a-f]+\r\n([\s\S]*?)\r\n/g, '$1')
+    .replace(/\r\n$/, '')
+
+it('leaves as it is written once it is longer than may be kept', async () => {
+  const { port, endings, told } = await streaming((_req, res) => {
+    res.setHeader('X-Own', '1')
+    res.write('12345')
+    expect(res.headersSent).toBe(true)
+    res.write('678901')
+    expect(() => res.setHeader('x', 'late')).toThrow()
+    res.write('more')
+    res.end('end')
+  })
+  const text = await new Wire(port).send(LAST).closed()
+  expect(text).toMatch(/^HTTP\/1.1 200 OK\r\n/)
+  expect(text).toContain('X-Own: 1\r\n')
+  expect(text).toContain('X-Signed: yes\r\n')
+  expect(text).not.toMatch(/content-length/i)
+  expect(unchunked(text)).toBe('<[12345][678901][more][end]>')
+  expect([endings, told]).toEqual([[{ bytes: 28, error: undefined }], []])
+})
+
+it('is sent as a whole while it is short', async () => {
+  const { port, endings } = await streaming((_req, res) => res.end('0123456789'))
+  const text = await new Wire(port).send(LAST).closed()
+  expect([text.endsWith('0123456789'), endings]).toEqual([true, []])
+})
+
+it.each<[string, (res: ServerResponse) => void]>([
+  ['events', (res) => res.writeHead(200, { 'content-type': 'text/event-stream' })],
+  ['lines that are written one by one', (res) => res.setHeader('content-type', 'application/x-ndjson')],
+  ['a head that is flushed', (res) => res.flushHeaders()],
+])('leaves at once: %s', async (_name, begin) => {
+  const go = latch()
+  const { port } = await streaming(async (_req, res) => {
+    begin(res)
+    res.write('a')
+    await go.promise
+    res.end('b')
+  })
+  const wire = new Wire(port).send(LAST)
+  await wire.until(/\[a\]/)
+  go.open()
+  expect(unchunked(await wire.closed())).toBe('<[a][b]>')
+})
+
+it('keeps one connection for the next call', async () => {
+  const { port } = await streaming((_req, res) => res.end('x'.repeat(11)))
+  const wire = new Wire(port)
+  await wire.send(GET).until(/>\r\n0\r\n\r\n/)
+  expect((await wire.send(LAST).closed()).match(/HTTP\/1.1 200 OK/g)).toHaveLength(2)
+})
+
+it('has no body to stream for HEAD', async () => {
+  const { port, endings } = await streaming((_req, res) => {
+    res.writeHead(200, { 'content-type': 'text/event-stream', 'content-length': '20' })
+    res.end('x'.repeat(20))
+  })
+  const text = await new Wire(port).send(LAST.replace('GET', 'HEAD')).closed()
+  expect([text.includes('X-Signed'), text.endsWith('\r\n\r\n'), endings]).toEqual([false, true, []])
+})
+
+it('waits for its head where that takes time to sign, and loses nothing of what is written meanwhile', async () => {
+  const signed = latch()
+  const endings: Ending[] = []
+  const drained = latch()
+  const begin: Begin = async (head) => {
+    await signed.promise
+    return bracketed(head, endings)
+  }
+  const handler: RequestListener = (_req, res) => {
+    res.on('drain', drained.open)
+    expect(res.write('x'.repeat(11))).toBe(false)
+    expect(res.write('y')).toBe(false)
+    signed.open()
+  }
+  const { port } = await streaming(
+    (req, res) => {
+      handler(req, res)
+      void drained.promise.then(() => res.end('z'))
+    },
+    { begin },
+  )
+  expect(unchunked(await new Wire(port).send(LAST).closed())).toBe(`<[${'x'.repeat(11)}][y][z]>`)
+})
+
+it('lets a handler end before the head is signed', async () => {
+  const endings: Ending[] = []
+  const begin: Begin = async (head) => {
+    await new Promise(setImmediate)
+    return bracketed(head, endings)
+  }
+  const { port } = await streaming(
+    (_req, res) => {
+      res.end('x'.repeat(11))
+      expect(res.writableEnded).toBe(true)
+    },
+    { begin },
+  )
+  expect(unchunked(await new Wire(port).send(LAST).closed())).toBe(`<[${'x'.repeat(11)}]>`)
+  expect(endings).toHaveLength(1)
+})
+
+it.each<[string, Begin]>([
+  [
+    'at once',
+    () => {
+      throw new Error('no key')
+    },
+  ],
+  ['later', () => Promise.reject(new Error('no key'))],
+])('is cut off where it cannot be begun, %s', async (_name, begin) => {
+  const { port, told } = await streaming(
+    (_req, res) => {
+      res.write('x'.repeat(11))
+      setImmediate(() => res.end('y'))
+    },
+    { begin },
+  )
+  const text = await new Wire(port).send(LAST).closed()
+  expect([text.startsWith('HTTP/1.1 501'), text.includes('xxx')]).toEqual([true, false])
+  expect(told).toEqual([{ tooLarge: true }])
+})
+
+describe('an announced length', () => {
+  it('a streamed answer longer than its handler announced does not come to its end', async () => {
+    const { port, endings } = await streaming((_req, res) => {
+      res.setHeader('content-length', '12')
+      res.write('x'.repeat(12))
+      res.write('y')
+      res.end()
+    })
+    const text = await new Wire(port).send(LAST).closed()
+    expect([text.includes('[y]'), text.includes('>')]).toEqual([false, false])
+    expect(endings).toMatchObject([{ error: expect.any(Error) }])
+  })
+
+  it('a streamed answer shorter than its handler announced does not come to its end', async () => {
+    const { port, endings } = await streaming((_req, res) => {
+      res.setHeader('content-length', '13')
+      res.write('x'.repeat(12))
+      res.end()
+    })
+    const text = await new Wire(port).send(LAST).closed()
+    expect(text.includes('>')).toBe(false)
+    expect(endings).toMatchObject([{ error: expect.any(Error) }])
+  })
+
+  it('that is kept to is no hindrance', async () => {
+    const { port, endings } = await streaming((_req, res) => {
+      res.setHeader('content-length', '13')
+      res.write('x'.repeat(12))
+      res.end('y')
+    })
+    expect(unchunked(await new Wire(port).send(LAST).closed())).toBe(`<[${'x'.repeat(12)}][y]>`)
+    expect(endings).toMatchObject([{ error: undefined }])
+  })
+})
+
+it('tells that the connection was lost, once, and the handler hears of it', async () => {
+  const closed = latch<unknown>()
+  const { port, endings, told } = await streaming((_req, res) => {
+    const endless = Readable.from(
+      (function* () {
+        for (;;) yield Buffer.alloc(65_536)
+      })(),
+      { objectMode: false },
+    )
+    pipeline(endless, res).then(closed.open, closed.open)
+  })
+  const wire = new Wire(port).send(GET)
+  await wire.until(/\[/)
+  wire.socket.destroy()
+  expect(await closed.promise).toBeInstanceOf(Error)
+  await expect.poll(() => endings.length).toBe(1)
+  expect([endings[0]?.error, told]).toEqual([expect.any(Error), []])
+})
+
+it('makes a handler wait for a reader who does not read', async () => {
+  let written = 0
+  const { port } = await streaming((_req, res) => {
+    const endless = Readable.from(
+      (function* () {
+        for (;;) {
+          written += 65_536
+          yield Buffer.alloc(65_536)
+        }
+      })(),
+      { objectMode: false },
+    )
+    pipeline(endless, res).catch(() => undefined)
+  })
+  const wire = new Wire(port)
+  await once(wire.socket, 'connect')
+  wire.socket.pause()
+  wire.send(GET)
+  await expect
+    .poll(async () => {
+      const before = written
+      await new Promise((resolve) => setTimeout(resolve, 200))
+      return written > 0 && written === before
+    })
+    .toBe(true)
+  expect(written).toBeLessThan(20_000_000)
+  wire.socket.destroy()
+})
