@@ -20,6 +20,20 @@ export function sourceOf(stream: ReadableStream<Uint8Array>): ByteSource {
   }
 }
 
+/** Whatever can be iterated as a source: a stream of Node can. */
+export function iterated(iterable: AsyncIterable<Uint8Array>): ByteSource {
+  const iterator = iterable[Symbol.asyncIterator]()
+  return {
+    async read() {
+      const { done, value } = await iterator.next()
+      return done === true ? undefined : value
+    },
+    async cancel() {
+      await iterator.return?.()
+    },
+  }
+}
+
 /** A source as a stream that is read as fast as somebody reads it. */
 export function streamOf(source: ByteSource): ReadableStream<Bytes> {
   return new ReadableStream<Bytes>(

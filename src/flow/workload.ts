@@ -9,7 +9,8 @@ import type { SessionMatcher } from './sessions.ts'
 
 /**
  * A `fetch` whose calls are identified, signed, sealed where asked, and whose answers were verified. It resolves only
- * with a response whose sender, freshness and bytes were verified, a signed 403 too.
+ * with a response whose sender, freshness and bytes were verified, a signed 403 too. The body of an answer that streams
+ * is verified piece by piece as it is read: reading it fails where it is not what was sent, or not all of it.
  */
 export type SecureFetch = (input: string | URL | Request, init?: SecureInit) => Promise<Response>
 

@@ -18,6 +18,7 @@ import { memoryReplay } from '../replay/memory-replay.ts'
 import { createTokenVerifier } from '../token/verify-wit.ts'
 import { createCredentialHolder } from '../token/wallet.ts'
 import { createTrustHolder, type TrustHolder } from '../trust/holder.ts'
+import { runtimeFetch } from './runtime-fetch.ts'
 import { workloadOptionsSchema } from './schema.ts'
 import { secureFetch } from './secure-fetch.ts'
 import type { WorkloadOptions } from './workload-options.ts'
@@ -64,7 +65,7 @@ export async function createWorkload(options: WorkloadOptions): Promise<Workload
     report: audit.report,
     audiences: Object.freeze([...(checked.audiences ?? [])]),
     peerAt: peerLookup(checked.peers, trust),
-    transport: checked.transport ?? ((url: string, init: RequestInit) => fetch(url, init)),
+    transport: checked.transport ?? runtimeFetch,
     peers: createPeerMemory(),
     unproven: createRation(UNPROVEN_SIGNATURES),
     sessions: checked.sessions === false ? undefined : createSessions(checked.sessions ?? {}, clock),

@@ -83,6 +83,30 @@ describe('a request that streams', () => {
     expect(fieldAt(long, 'signature-input')).toContain('countersign-stream')
   })
 
+  it('may be anything that gives bytes when it is iterated, and is let go of where nobody wants it', async () => {
+    const wire = await createWire()
+    let isClosed = false
+    const body = (count: number) =>
+      (async function* () {
+        try {
+          for (let i = 0; i < count; i++) yield utf8('ab')
+        } finally {
+          isClosed = true
+        }
+      })()
+    const message = await wire.capture({ ...POST, body: body(3), countersign: { seal: 'never' } })
+    expect(Buffer.from(message.body).toString()).toBe('ababab')
+    isClosed = false
+    const orders = await wire.domain.workload('orders', {
+      transport: () => Promise.reject(new Error('down')),
+      sessions: false,
+    })
+    const endless = orders.client({ peer: wire.ledger.id })(LEDGER, { ...POST, body: body(1e9) })
+    await expect(endless).rejects.toMatchObject({ code: 'peer-cannot-open' })
+    await settle()
+    expect(isClosed).toBe(true)
+  })
+
   it('a stream that cannot be sealed and is too long to be sent as a whole is refused', async () => {
     const domain = await testDomain('acme.test')
     const keys = (await domain.credentials()).keys.filter(({ use }) => use !== 'enc')

@@ -9,7 +9,7 @@ import type { Engine } from '../../src/flow/engine.ts'
 import type { HttpAnswer } from '../../src/flow/http-answer.ts'
 import type { GuardOptions } from '../../src/flow/inbound/guard-options.ts'
 import { checkGuardOptions, type GuardSettings, guardSettings } from '../../src/flow/inbound/guard-settings.ts'
-import type { CallOptions } from '../../src/flow/outbound/call-options.ts'
+import type { SecureInit } from '../../src/flow/outbound/resolve.ts'
 import { fieldsOf, headersOf } from '../../src/flow/whatwg.ts'
 import { engineOf, type Workload } from '../../src/flow/workload.ts'
 import { selfIssued } from '../../src/keys/credentials.ts'
@@ -47,7 +47,7 @@ export interface Wire {
   readonly ledger: Workload
   readonly guard: GuardSettings
   /** Takes a request off the wire: signed, never delivered, so its proof is unused. */
-  capture(init?: RequestInit & { countersign?: CallOptions }, path?: string, engine?: Engine): Promise<OnTheWire>
+  capture(init?: SecureInit, path?: string, engine?: Engine): Promise<OnTheWire>
   deliver(message: OnTheWire, address?: string): Promise<Outcome>
 }
 

@@ -12,7 +12,7 @@ export interface GuardOptions {
   readonly mode?: Mode
   /** `'required'`: a plaintext body is answered with 415; default `'optional'`: the policy may still demand it by route. */
   readonly seal?: 'optional' | 'required'
-  /** The largest body, both ways, that is buffered: default 1 MiB. */
+  /** The largest body, both ways, that is buffered: default 1 MiB. What streams has no limit here; see `docs/streams.md`. */
   readonly maxBodyBytes?: number
   /** Exact full paths, GET and HEAD only, that need no proof, such as `/healthz`. */
   readonly exempt?: readonly string[]

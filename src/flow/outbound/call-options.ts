@@ -18,9 +18,9 @@ export interface CallOptions {
   /** `wimse-aud` for a foreign server that insists on its URL; the identifier of the peer is checked all the same. */
   readonly audience?: string
   readonly mode?: Mode
-  /** How long to wait for the whole answer; default for ever. */
+  /** How long to wait for the whole answer, the end of a stream included; default for ever. */
   readonly timeoutMs?: number
-  /** The largest answer that is read: default 16 MiB. */
+  /** The largest answer that is read: default 16 MiB; one that streams has no limit by default. */
   readonly maxAnswerBytes?: number
   /**
    * Takes answers of foreign servers that bind only what the draft demands. Its cost: the answer to another caller who

@@ -3,7 +3,7 @@ import { type Bytes, utf8 } from '../../core/bytes.ts'
 import { CountersignError } from '../../core/errors.ts'
 import { andThen, type MaybePromise } from '../../core/maybe-promise.ts'
 import { Fields } from '../../core/message.ts'
-import { type ByteSource, readUpTo, sourceOf } from '../byte-source.ts'
+import { type ByteSource, iterated, readUpTo, sourceOf } from '../byte-source.ts'
 import { currentCall } from '../call-context.ts'
 import { type CallUrl, locate, locateUrl } from '../call-url.ts'
 import type { PeerLookup } from '../engine.ts'
@@ -12,7 +12,11 @@ import type { CallOptions } from './call-options.ts'
 import type { Resolved } from './stages.ts'
 
 /** What `fetch` takes, and what this library adds to it. */
-export type SecureInit = RequestInit & { readonly countersign?: CallOptions }
+export type SecureInit = Omit<RequestInit, 'body'> & {
+  /** As in `fetch`; or whatever gives bytes when it is iterated, such as a request or a file that is read by Node. */
+  readonly body?: BodyInit | AsyncIterable<Uint8Array> | null | undefined
+  readonly countersign?: CallOptions
+}
 
 /** Whom a client calls, whatever the URL. */
 export interface Destination {
@@ -97,6 +101,10 @@ function plainRequest(
   }
 }
 
+function isIterable(body: unknown): body is AsyncIterable<Uint8Array> {
+  return typeof body === 'object' && body !== null && Symbol.asyncIterator in body
+}
+
 interface SimpleBody {
   readonly bytes?: Bytes
   readonly type?: string
@@ -110,6 +118,7 @@ function simpleBody(body: unknown): SimpleBody | 'not-simple' | undefined {
   if (body instanceof Uint8Array) return { bytes: new Uint8Array(body) }
   // What comes as a stream may be meant to be read as it comes: nothing of it is waited for.
   if (body instanceof ReadableStream) return { source: sourceOf(body) }
+  if (isIterable(body)) return { source: iterated(body) }
   return 'not-simple'
 }
 
