@@ -1,4 +1,4 @@
-import { Duplex, type Readable } from 'node:stream'
+import { Duplex } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { openTransform, sealTransform } from '../adapters/node-envelope.ts'
 import { MAX_HEADER_BYTES } from '../envelope/header.ts'
@@ -7,6 +7,7 @@ import { rewrap } from '../envelope/rewrap.ts'
 import { argumentsOf, type Command, type Io, Misuse } from './command.ts'
 import { contextOf, recipientsIn, withKeyring } from './envelope-options.ts'
 import { readFrom, writeTo } from './files.ts'
+import { interruptible } from './interruption.ts'
 import { progress } from './progress.ts'
 
 const USAGE = `countersign envelope seal    --keyring <file> [--context name=value …] [<in> [<out>]]
@@ -64,14 +65,12 @@ async function openFile(given: Given, io: Io): Promise<void> {
 }
 
 async function pass(given: Given, io: Io, through: NodeJS.ReadWriteStream): Promise<void> {
-  const { stream, size } = await readFrom(given.input, io)
-  try {
-    await writeTo(given.output, { stdout: io.stdout, isForced: given.force }, (target) =>
-      pipeline(stream, progress(io.stderr, size), through, target),
-    )
-  } finally {
-    stream.destroy()
-  }
+  const { pieces, size } = await readFrom(given.input, io)
+  await interruptible((signal) =>
+    writeTo(given.output, { stdout: io.stdout, isForced: given.force }, (target) =>
+      pipeline(pieces, progress(io.stderr, size), through, target, { signal }),
+    ),
+  )
 }
 
 async function rewrapFile(given: Given, io: Io): Promise<void> {
@@ -91,9 +90,9 @@ async function rewrapFile(given: Given, io: Io): Promise<void> {
 }
 
 async function inspectFile(given: Given, io: Io): Promise<void> {
-  const { stream } = await readFrom(given.input, io)
-  const { start } = await beginning(stream)
-  stream.destroy()
+  const { pieces } = await readFrom(given.input, io)
+  const { start, close } = await beginning(pieces)
+  await close()
   const { suite, kids, headerBytes } = inspect(start)
   const told = given.json ? JSON.stringify({ suite, kids, headerBytes }) : textOf({ suite, kids, headerBytes })
   io.stdout.write(`${told}\n`)
@@ -105,7 +104,7 @@ function textOf({ suite, kids, headerBytes }: Omit<EnvelopeSummary, 'chunks'>): 
 }
 
 /** As much as the longest header has, and what comes behind it. */
-async function beginning(source: Readable | AsyncIterable<Uint8Array>) {
+async function beginning(source: AsyncIterable<Uint8Array>) {
   const chunks = source[Symbol.asyncIterator]()
   const read: Uint8Array[] = []
   let length = 0
@@ -115,7 +114,7 @@ async function beginning(source: Readable | AsyncIterable<Uint8Array>) {
     read.push(value)
     length += value.length
   }
-  return { start: Buffer.concat(read), rest: { [Symbol.asyncIterator]: () => chunks } }
+  return { start: Buffer.concat(read), rest: { [Symbol.asyncIterator]: () => chunks }, close: () => chunks.return?.() }
 }
 
 const commands: Readonly<Record<string, (given: Given, io: Io) => Promise<void>>> = {

@@ -2,6 +2,7 @@ import { isCountersignError } from '../core/errors.ts'
 import { type Command, EXIT, type Io, Misuse } from './command.ts'
 import { envelope } from './envelope.ts'
 import { init } from './init.ts'
+import { Interruption } from './interruption.ts'
 
 const commands: Readonly<Record<string, Command>> = { init, envelope }
 
@@ -10,7 +11,8 @@ const OVERVIEW = `countersign <command> …
   init      writes what the quickstart needs
   envelope  seals, opens, inspects and rewraps files
 
-  countersign <command> --help tells more. Exit codes: 0 done; 1 it could not be done; 2 called wrongly.
+  countersign <command> --help tells more. Exit codes: 0 done; 1 it could not be done; 2 called wrongly;
+  130 and 143 stopped by a signal.
 `
 
 /** Runs the command that the arguments name; gives the exit code. */
@@ -45,6 +47,7 @@ function explain(
     io.stderr.write(`countersign: ${error.message}\n\n${command.usage}`)
     return EXIT.misused
   }
+  if (error instanceof Interruption) return error.exitCode
   if (!isCountersignError(error)) throw error
   const { code, message, detail } = error
   io.stderr.write(isJson ? `${JSON.stringify({ code, message, detail })}\n` : `countersign: ${message}\n`)

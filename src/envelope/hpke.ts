@@ -1,7 +1,6 @@
 import { primitives } from '#crypto'
 import { type Bytes, concat, utf8 } from '../core/bytes.ts'
 import type { MaybePromise } from '../core/maybe-promise.ts'
-import type { AgreementKey } from '../crypto/primitives.ts'
 import type { Curve } from '../crypto/suites.ts'
 import { expand, extract } from './derive.ts'
 import type { Ephemeral } from './entropy.ts'
@@ -98,14 +97,13 @@ export async function hpkeSeal(
   return concat(...(await primitives.encrypt(await primitives.aeadKey(key), baseNonce, message.payload, message.aad)))
 }
 
-/** Opens one message in base mode; undefined where it does not open, for whatever reason. */
+/** Opens one message in base mode, by the secret agreed on; undefined where it does not open, for whatever reason. */
 export async function hpkeOpen(
   suite: HpkeSuite,
-  keys: { readonly key: AgreementKey; readonly recipient: Uint8Array; readonly ephemeral: Uint8Array },
+  keys: { readonly agreed: Uint8Array | undefined; readonly recipient: Uint8Array; readonly ephemeral: Uint8Array },
   message: HpkeMessage,
 ): Promise<Bytes | undefined> {
-  const { key: privateKey, recipient, ephemeral } = keys
-  const agreed = await primitives.agree(privateKey, ephemeral)
+  const { agreed, recipient, ephemeral } = keys
   if (agreed === undefined) return undefined
   const shared = await sharedSecret(suite, agreed, concat(ephemeral, recipient))
   const { key, baseNonce } = await keySchedule(suite, shared, message.info)

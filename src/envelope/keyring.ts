@@ -1,5 +1,6 @@
 import { isCountersignError } from '../core/errors.ts'
 import type { Jwk, MacKey } from '../crypto/primitives.ts'
+import { isCryptoKey, isCryptoKeyPair, pairOfCryptoKeys, symmetricCryptoKey } from './crypto-key.ts'
 import { hpkeKey } from './hpke-recipient.ts'
 import { checkUse, publicPoint, symmetricBytes } from './jwk.ts'
 import { kekRecipient } from './kek.ts'
@@ -10,8 +11,11 @@ import { KEK, type RecipientType, type Unwrapper } from './recipient-type.ts'
 import { isFollowing, type Recipient, standFor } from './recipients.ts'
 import { sessionKey } from './session-key.ts'
 
-/** A key that opens: 32 bytes or a JWK of type `oct` for a symmetric one, else a private P-256 or X25519 JWK. */
-export type KeyringKey = Uint8Array | Jwk
+/**
+ * A key that opens. A symmetric one: 32 bytes, a JWK of type `oct`, or a CryptoKey, those bytes imported as `HKDF` for
+ * `deriveBits`. Else a private P-256 or X25519 key: a JWK, or the pair that WebCrypto has generated for `deriveBits`.
+ */
+export type KeyringKey = Uint8Array | Jwk | CryptoKey | CryptoKeyPair
 
 /**
  * What a key that is not the primary does. `pending`: opens already, will be primary once every process has it.
@@ -85,6 +89,8 @@ function limitsOf({ openedKeys, timeoutMs = SERVICE_TIMEOUT_MS }: KeyringOptions
 
 function importKey(kid: string, key: KeyringKey, option: string): Unwrapper {
   if (isBytes(key)) return kekRecipient(kid, symmetricBytes(key, option))
+  if (isCryptoKey(key)) return symmetricCryptoKey(kid, key, option)
+  if (isCryptoKeyPair(key)) return pairOfCryptoKeys(kid, key, option)
   checkUse(key, option)
   if (key.kty === 'oct') return kekRecipient(kid, symmetricBytes(key, option))
   const point = publicPoint(key, option)
@@ -99,7 +105,8 @@ function importKey(kid: string, key: KeyringKey, option: string): Unwrapper {
 
 function keyOf(kid: string, given: Given, { isPrimary, limits }: Making): Unwrapper | undefined {
   const option = `keys.${kid}`
-  if (typeof given !== 'object' || given === null) throw keyInvalid(option, 'give 32 bytes, a JWK or a key service')
+  if (typeof given !== 'object' || given === null)
+    throw keyInvalid(option, 'give 32 bytes, a JWK, a CryptoKey or a key service')
   const { key, state } = entryOf(given)
   // Condition: a key in an unknown state is refused.
   if (state !== undefined && !STATES.includes(state))
@@ -117,11 +124,12 @@ function keyOf(kid: string, given: Given, { isPrimary, limits }: Making): Unwrap
  * add a key as `pending`, make it the primary once every process has it, leave the old one as `open-only` until
  * nothing sealed to it is left.
  *
- * It does not say where an envelope comes from: whoever can seal to one of its keys has made it.
+ * It does not say where an envelope comes from: whoever can seal to one of its keys has made it. Of a CryptoKey it does
+ * not find out how long it is: import 32 random bytes.
  *
  * @param options `primary`, one of the ids in `keys`; an id is 1 to 255 bytes in UTF-8. Keys are copied.
  * @throws {CountersignError} `option-invalid`, `key-invalid` (the public half of a private key is compared at once
- *   where the runtime can, else at the first use)
+ *   where the runtime can, else at the first use, as that of a pair of CryptoKeys always is)
  * @example
  * const keyring = createKeyring({
  *   primary: '2026-07',

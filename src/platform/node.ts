@@ -1,12 +1,69 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { randomBytes } from 'node:crypto'
 import { type FSWatcher, statSync, watch } from 'node:fs'
-import { readFile } from 'node:fs/promises'
-import { basename, dirname, resolve } from 'node:path'
+import { open, readFile, rename, rm, stat } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
 import { fromUtf8 } from '../core/bytes.ts'
-import type { AsyncContext, Platform, Watch } from './platform.ts'
+import { CountersignError } from '../core/errors.ts'
+import type { AsyncContext, Platform, Watch, Write } from './platform.ts'
 
 const SETTLE_MS = 50
 const POLL_MS = 2000
+const PIECE_BYTES = 262_144
+const PART_NAME = 64
+
+function fileWrong(option: string, fix: string): CountersignError {
+  return new CountersignError('option-invalid', { detail: { option, fix } })
+}
+
+/** Names the file that the system cannot do something with; everything else stays what it is. */
+function naming(path: string, error: unknown, what: 'read' | 'written'): unknown {
+  const isSystem = error instanceof Error && 'syscall' in error && 'code' in error
+  return isSystem ? fileWrong(path, `it cannot be ${what} (${error.code})`) : error
+}
+
+async function* readPieces(path: string): AsyncGenerator<Uint8Array> {
+  try {
+    const file = await open(path)
+    try {
+      yield* file.createReadStream({ highWaterMark: PIECE_BYTES, autoClose: false })
+    } finally {
+      // Not some time later: there are systems that rename nothing over a file that is open.
+      await file.close()
+    }
+  } catch (error) {
+    throw naming(path, error, 'read')
+  }
+}
+
+async function writeWhole(path: string, work: (write: Write) => Promise<void>): Promise<void> {
+  const found = await stat(path).catch(() => undefined)
+  // Condition: a target that is there and is no file is refused.
+  if (found !== undefined && !found.isFile()) throw fileWrong(path, 'give the path of a file: this is something else')
+  // The beginning of the name says whose part it is; all of a long one would leave no room for the rest.
+  const part = join(dirname(path), `.${basename(path).slice(0, PART_NAME)}.${randomBytes(6).toString('hex')}.part`)
+  // What fails in `work` is not this file's failure.
+  const own = async <T>(step: Promise<T>): Promise<T> => {
+    try {
+      return await step
+    } catch (error) {
+      throw naming(path, error, 'written')
+    }
+  }
+  const file = await own(open(part, 'wx', 0o600))
+  try {
+    try {
+      await work((bytes) => own(file.writeFile(bytes)))
+      await own(file.sync())
+    } finally {
+      await file.close()
+    }
+    await own(rename(part, path))
+  } catch (error) {
+    await rm(part, { force: true })
+    throw error
+  }
+}
 
 /** What tells one state of a file from another; links are followed, so a link that was moved is another state. */
 function stateOf(path: string): string {
@@ -64,13 +121,18 @@ function createContext<T>(): AsyncContext<T> {
   return { run: (value, body) => storage.run(value, body), get: () => storage.getStore() }
 }
 
+// Bun and Deno load this module, too.
+const isNode = process.versions.bun === undefined && process.versions.deno === undefined
+
 /** Node's disk, async context and clock. */
 export const platform: Platform = Object.freeze({
   readText: async (path: string) => fromUtf8(await readFile(path)),
+  readPieces,
+  writeWhole,
   watchFile,
   createContext,
-  // Bun and Deno load this module, too.
-  responsesAreScript: process.versions.bun === undefined && process.versions.deno === undefined,
+  responsesAreScript: isNode,
+  fetchKeepsStreams: isNode,
   nextTurn: () => new Promise<void>((resolve) => setImmediate(resolve)),
   monotonicMs: () => performance.now(),
 })

@@ -9,9 +9,19 @@ export interface AsyncContext<T> {
   get(): T | undefined
 }
 
+/** Writes bytes behind those before; settles when the system has taken them. */
+export type Write = (bytes: Uint8Array) => Promise<void>
+
 /** What a runtime offers beyond cryptography. `web.ts` has no disk: its file functions throw `no-disk`. */
 export interface Platform {
   readText(path: string): Promise<string>
+  /** The bytes of a file, piece by piece. Nothing is opened before the first is asked for. */
+  readPieces(path: string): AsyncIterable<Uint8Array>
+  /**
+   * Lets `work` write a file that gets its name when all of it is there and on the disk, and that nobody but its owner
+   * reads. Where any of that fails nothing is left behind, and what had the name keeps it.
+   */
+  writeWhole(path: string, work: (write: Write) => Promise<void>): Promise<void>
   /** Calls back when the file may have changed: rewritten, renamed into place, or a link that was moved. */
   watchFile(path: string, changed: () => void): Watch
   /** Undefined where the runtime has no async context. */
@@ -21,6 +31,11 @@ export interface Platform {
    * apart past them where it is handed on.
    */
   readonly responsesAreScript: boolean
+  /**
+   * Whether `fetch` keeps all that it has sent of a stream, in case it has to send it again, unless it may follow no
+   * redirect at all.
+   */
+  readonly fetchKeepsStreams: boolean
   /** Waits until whatever else is due had its turn: timers, sockets. */
   nextTurn(): Promise<void>
   /** A clock that never goes back: milliseconds since some start. */

@@ -9,12 +9,19 @@ function noDisk(path: string): CountersignError {
 export const platform: Platform = Object.freeze({
   // Condition: a file is not read where there is no disk.
   readText: (path: string): Promise<string> => Promise.reject(noDisk(path)),
+  readPieces(path: string): AsyncIterable<Uint8Array> {
+    // Condition: a file is not read piece by piece where there is no disk.
+    throw noDisk(path)
+  },
+  // Condition: a file is not written where there is no disk.
+  writeWhole: (path: string): Promise<void> => Promise.reject(noDisk(path)),
   watchFile(path: string): Watch {
     // Condition: a file is not watched where there is no disk.
     throw noDisk(path)
   },
   createContext: () => undefined,
   responsesAreScript: false,
+  fetchKeepsStreams: false,
   nextTurn: () => new Promise<void>((resolve) => setTimeout(resolve, 0)),
   monotonicMs: () => performance.now(),
 })

@@ -1,8 +1,9 @@
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough, Writable } from 'node:stream'
+import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { run } from '../../src/cli/run.ts'
 import { toBase64url } from '../../src/core/base64url.ts'
@@ -220,5 +221,72 @@ describe('the command as a process', () => {
     child.stdout.resume()
     child.stdin.end(sealed.out.subarray(0, 600_000))
     expect(await new Promise((resolve) => child.once('close', resolve))).toBe(1)
+  })
+
+  const partsIn = async () => (await readdir(folder)).filter((name) => name.endsWith('.part'))
+
+  /** Starts a command that waits for more to read, and stops it when it has begun to write. */
+  async function stopped(signal: 'SIGINT' | 'SIGTERM', name: string, beginning: Uint8Array) {
+    const child = spawn(
+      process.execPath,
+      [main, 'envelope', name, '--keyring', 'keys.json', '--force', '-', 'target'],
+      {
+        cwd: folder,
+      },
+    )
+    let err = ''
+    child.stderr.on('data', (text: Buffer) => {
+      err += text
+    })
+    // Nobody reads any more what is still to be written.
+    child.stdin.on('error', () => undefined)
+    const ended = new Promise((resolve) => child.once('close', (code, by) => resolve({ code, by })))
+    child.stdin.write(beginning)
+    await expect.poll(partsIn, { timeout: 10_000 }).toHaveLength(1)
+    child.kill(signal)
+    return { ...((await ended) as { code: number | null; by: string | null }), err }
+  }
+
+  it.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('leaves nothing behind where %s stops it, and ends with %i', async (signal, code) => {
+    const sealed = await command(['envelope', 'seal', '--keyring', at('keys.json')], pattern(700_000))
+    await writeFile(at('target'), 'mine')
+    const before = await readdir(folder)
+    const given = { seal: pattern(700_000), open: sealed.out.subarray(0, 600_000), rewrap: sealed.out }
+    for (const [name, beginning] of Object.entries(given)) {
+      expect(await stopped(signal, name, beginning)).toEqual({ code, by: null, err: '' })
+      expect(await readdir(folder)).toEqual(before)
+      expect(await readFile(at('target'), 'utf8')).toBe('mine')
+    }
+  })
+
+  it.skipIf(process.platform === 'win32')('is stopped by a signal while it waits for a pipe', async () => {
+    await promisify(execFile)('mkfifo', [at('pipe')])
+    const pipe = spawn(process.execPath, ['-e', 'require("fs").openSync("pipe", "w"); setInterval(() => {}, 1000)'], {
+      cwd: folder,
+    })
+    try {
+      const args = [main, 'envelope', 'seal', '--keyring', 'keys.json', 'pipe', 'target']
+      const child = spawn(process.execPath, args, { cwd: folder, stdio: 'ignore' })
+      const ended = new Promise((resolve) => child.once('close', (code, by) => resolve([code, by])))
+      await expect.poll(partsIn, { timeout: 10_000 }).toHaveLength(1)
+      child.kill('SIGTERM')
+      // A shell says 143 of either: where the read cannot be given up, the signal itself has to end the process.
+      const ends = [
+        [143, null],
+        [null, 'SIGTERM'],
+      ]
+      expect(ends).toContainEqual(await ended)
+    } finally {
+      pipe.kill()
+    }
+    expect(await partsIn()).toEqual([])
+  })
+
+  it('refuses to put a file in the place of a device', async () => {
+    const { code, err } = await envelope('seal', '--keyring', at('keys.json'), '--force', at('plain'), '/dev/null')
+    expect([code, err]).toEqual([1, expect.stringContaining('/dev/null')])
   })
 })

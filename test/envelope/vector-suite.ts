@@ -293,7 +293,7 @@ function hpkeCases(): void {
     const sealed = await hpkeSeal(suite, { ephemeral, recipient: keys.point }, message)
     expect(sealed && hex(sealed)).toBe(ct)
     const receiver = {
-      key: await primitives.agreementKey(keys.curve, keys.recipient),
+      agreed: await primitives.agree(await primitives.agreementKey(keys.curve, keys.recipient), keys.enc),
       recipient: keys.point,
       ephemeral: keys.enc,
     }

@@ -1,10 +1,11 @@
-import { mkdir, mkdtemp, rename, rm, symlink, unlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, unlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { platform } from '../../src/platform/node.ts'
 import type { Watch } from '../../src/platform/platform.ts'
+import { refusalOf } from '../core/refusal.ts'
 
 let folder: string
 const watches: Watch[] = []
@@ -45,6 +46,112 @@ describe('readText', () => {
     await writeFile(path, Uint8Array.of(0xff))
     await expect(platform.readText(path)).rejects.toThrow(TypeError)
     await expect(platform.readText(join(folder, 'none'))).rejects.toMatchObject({ code: 'ENOENT' })
+  })
+})
+
+async function piecesOf(path: string): Promise<Uint8Array[]> {
+  const pieces: Uint8Array[] = []
+  for await (const piece of platform.readPieces(path)) pieces.push(piece)
+  return pieces
+}
+
+describe('readPieces', () => {
+  it('gives all bytes of a file, none in one piece with all others', async () => {
+    const path = join(folder, 'a')
+    const bytes = new Uint8Array(700_000).fill(7)
+    await writeFile(path, bytes)
+    const pieces = await piecesOf(path)
+    expect(Buffer.concat(pieces).equals(bytes)).toBe(true)
+    expect(Math.max(...pieces.map(({ length }) => length))).toBe(262_144)
+    await writeFile(path, '')
+    expect(await piecesOf(path)).toEqual([])
+  })
+
+  it('names a file that cannot be read', async () => {
+    for (const path of [join(folder, 'none'), folder]) {
+      const { code, detail } = await refusalOf(() => piecesOf(path))
+      expect([code, detail.option, detail.fix]).toEqual([
+        'option-invalid',
+        path,
+        expect.stringMatching(/cannot be read \(E/),
+      ])
+    }
+  })
+
+  it('leaves alone what fails in the hands of its reader', async () => {
+    await writeFile(join(folder, 'a'), 'a')
+    const mine = Object.assign(new Error('mine'), { syscall: 'mine', code: 'EMINE' })
+    const read = async () => {
+      for await (const _ of platform.readPieces(join(folder, 'a'))) throw mine
+    }
+    await expect(read()).rejects.toBe(mine)
+  })
+})
+
+describe('writeWhole', () => {
+  const path = () => join(folder, 'a')
+
+  it('gives a file its name when all of it is there, and to nobody but its owner', async () => {
+    await platform.writeWhole(path(), async (write) => {
+      await write(Uint8Array.of(1, 2))
+      const [part = '', ...others] = await readdir(folder)
+      expect([part, others]).toEqual([expect.stringMatching(/^\.a\.[0-9a-f]{12}\.part$/), []])
+      expect((await stat(join(folder, part))).mode & 0o777).toBe(0o600)
+      await write(Uint8Array.of(3))
+    })
+    expect([...(await readFile(path()))]).toEqual([1, 2, 3])
+    expect((await stat(path())).mode & 0o777).toBe(0o600)
+    expect(await readdir(folder)).toEqual(['a'])
+  })
+
+  it('writes a file with a name as long as names can be', async () => {
+    for (const name of ['a'.repeat(255), 'ä'.repeat(127)]) {
+      await platform.writeWhole(join(folder, name), (write) => write(Uint8Array.of(1)))
+      expect(await readdir(folder)).toEqual([name])
+      await unlink(join(folder, name))
+    }
+  })
+
+  it('leaves nothing behind where the work fails, and a file that was there as it was', async () => {
+    const mine = Object.assign(new Error('mine'), { syscall: 'mine', code: 'EMINE' })
+    const fail = () =>
+      platform.writeWhole(path(), async (write) => {
+        await write(Uint8Array.of(1))
+        throw mine
+      })
+    await expect(fail()).rejects.toBe(mine)
+    expect(await readdir(folder)).toEqual([])
+    await writeFile(path(), 'old')
+    await expect(fail()).rejects.toBe(mine)
+    expect([await readdir(folder), await readFile(path(), 'utf8')]).toEqual([['a'], 'old'])
+  })
+
+  it('names a file that cannot be written, and leaves nothing behind', async () => {
+    const nowhere = join(folder, 'none', 'a')
+    const unwritable = await refusalOf(() => platform.writeWhole(nowhere, async () => {}))
+    expect(unwritable.detail).toEqual({ option: nowhere, fix: 'it cannot be written (ENOENT)' })
+    const late = await refusalOf(() => platform.writeWhole(path(), async () => void (await mkdir(path()))))
+    expect([late.code, late.detail.option]).toEqual(['option-invalid', path()])
+    expect(await readdir(folder)).toEqual(['a'])
+  })
+
+  it('a target that is there and is no file is refused', async () => {
+    for (const special of [folder, '/dev/null']) {
+      let worked = false
+      const error = await refusalOf(() =>
+        platform.writeWhole(special, async () => {
+          worked = true
+        }),
+      )
+      expect([error.code, error.detail.option, worked]).toEqual(['option-invalid', special, false])
+    }
+  })
+
+  it('replaces a link and not what it leads to', async () => {
+    await writeFile(join(folder, 'b'), 'old')
+    await symlink('b', path())
+    await platform.writeWhole(path(), (write) => write(Uint8Array.of(110, 101, 119)))
+    expect([await readFile(path(), 'utf8'), await readFile(join(folder, 'b'), 'utf8')]).toEqual(['new', 'old'])
   })
 })
 

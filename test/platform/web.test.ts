@@ -13,6 +13,16 @@ describe('a runtime without a disk', () => {
     expect(refusal(() => platform.watchFile('keys.json', () => {})).code).toBe('no-disk')
   })
 
+  it('a file is not read piece by piece where there is no disk', () => {
+    expect(refusal(() => platform.readPieces('dump.sql')).code).toBe('no-disk')
+  })
+
+  it('a file is not written where there is no disk', async () => {
+    const error = await refusalOf(() => platform.writeWhole('dump.sve1', () => Promise.resolve()))
+    expect(error.code).toBe('no-disk')
+    expect(error.message).toContain('dump.sve1')
+  })
+
   it('has no async context, and a clock that does not go back', () => {
     expect(platform.createContext()).toBeUndefined()
     const first = platform.monotonicMs()
