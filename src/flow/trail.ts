@@ -44,7 +44,7 @@ export function recordCallee(guard: GuardSettings, record: CalleeRecord): void {
   const startedAt = stage?.startedAt ?? record.startedAt
   const draft: Draft = { type: 'call', side: 'callee', peer: anonymous.id, effect: record.effect }
   if (stage !== undefined) takeStage(draft, stage)
-  takeError(draft, error ?? uploadFailure(stage))
+  takeError(draft, uploadFailure(stage) ?? error)
   const callId = stage?.callId ?? record.callId
   if (callId !== undefined) draft.callId = callId
   if (arrival?.address !== undefined) draft.address = arrival.address
@@ -56,7 +56,10 @@ export function recordCallee(guard: GuardSettings, record: CalleeRecord): void {
   guard.engine.audit.write(draft)
 }
 
-/** A handler may answer as it likes where its request came to no end: that it did not is written down. */
+/**
+ * Why a request came to no end, if it did: whatever its handler answered then, and however the connection went, that is
+ * the reason.
+ */
 function uploadFailure(stage: Reached | undefined): CountersignError | undefined {
   const failure = stage?.upload?.failure
   return isCountersignError(failure) ? failure : undefined

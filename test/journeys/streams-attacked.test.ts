@@ -243,7 +243,7 @@ describe.each([...apps])('%s', (_adapter, app) => {
         expect(read[0]?.bytes.length).toBeLessThan(SIZE)
       } else expect(outcome).toMatchObject({ status: 400 })
       await expect.poll(() => readdir(folder)).toEqual([])
-      await expect.poll(async () => (await calleeEvents(world)).at(-1)?.code).toBeDefined()
+      await expect.poll(async () => (await calleeEvents(world)).at(-1)?.code).toBe('unopened')
     },
   )
 
