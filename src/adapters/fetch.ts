@@ -96,7 +96,7 @@ async function streamed(guard: GuardSettings, { stage }: Admitted, { head, sourc
     void passage.ended.then(begun.ended)
     return new Response(streamOf(passage), { status: begun.head.status, headers: headersOf(begun.head.fields) })
   } catch {
-    await source.cancel()
+    source.cancel().catch(() => undefined)
     return toResponse(await answerHandled(guard, stage, 'too-large'))
   }
 }

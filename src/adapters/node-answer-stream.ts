@@ -27,6 +27,7 @@ export class AnswerStream {
   #sentBytes = 0
   #isOver = false
   #isWaitedFor = false
+  #callbacks: (() => void)[] = []
 
   /** `announcedBytes`: how long the handler says that its body is. */
   constructor(holder: Holder, announcedBytes: number | undefined) {
@@ -49,15 +50,39 @@ export class AnswerStream {
     this.#feed.first(() => andThen(begin(), (streamed) => this.#begin(streamed)))
   }
 
+  /** Whether more may be written; where not, 'drain' says when. */
+  get isFree(): boolean {
+    if (!this.#feed.isIdle) this.#isWaitedFor = true
+    return this.#feed.isIdle && !this.#holder.res.writableNeedDrain
+  }
+
+  /** Calls back when all that was written so far has found room, as who paces itself by that expects. */
+  whenTaken(callback: () => void): void {
+    const { res } = this.#holder
+    this.#feed.first(() => {
+      if (!res.writableNeedDrain || this.#isOver) process.nextTick(callback)
+      else if (this.#callbacks.push(callback) === 1) {
+        res.once('drain', this.#callBack)
+        res.once('close', this.#callBack)
+      }
+    })
+  }
+
+  readonly #callBack = (): void => {
+    const { res } = this.#holder
+    res.off('drain', this.#callBack)
+    res.off('close', this.#callBack)
+    for (const callback of this.#callbacks.splice(0)) callback()
+  }
+
   /** Takes what the handler writes; gives false where it had better wait for 'drain'. */
   write(bytes: Uint8Array): boolean {
     this.#plainBytes += bytes.length
     // Condition: a streamed answer longer than its handler announced does not come to its end.
     if (this.#announcedBytes !== undefined && this.#plainBytes > this.#announcedBytes) this.#breakOff('length')
     if (this.#isOver) return false
-    const isTaken = this.#feed.push(bytes)
-    if (!isTaken) this.#isWaitedFor = true
-    return isTaken && !this.#holder.res.writableNeedDrain
+    this.#feed.push(bytes)
+    return this.isFree
   }
 
   end(): void {
@@ -109,7 +134,11 @@ export class AnswerStream {
   #ended(): void {
     const { res, doors } = this.#holder
     this.#tell(undefined)
-    this.#pass(() => Reflect.apply(doors.end, res, []))
+    this.#pass(() => {
+      // No proof covers trailers.
+      res._trailer = ''
+      Reflect.apply(doors.end, res, [])
+    })
   }
 
   #failed(cause: unknown): void {

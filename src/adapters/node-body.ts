@@ -149,8 +149,17 @@ export function replayBody(req: IncomingMessage, bytes: Bytes | undefined): void
   if (exact !== fields) replaceFields(req, exact)
 }
 
+const discarded = new WeakSet<IncomingMessage>()
+
+/** Whether the rest of a body flows to nobody. */
+export function isDiscarded(req: IncomingMessage): boolean {
+  return discarded.has(req)
+}
+
 /** Lets go of a body that nobody has begun to read, as Node does when an answer is finished. */
 export function discardUnread(req: IncomingMessage): void {
   const begun = req.readableFlowing !== null || req.listenerCount('readable') > 0
-  if (!begun && !req.readableEnded && !req.destroyed) req.resume()
+  if (begun || req.readableEnded || req.destroyed) return
+  discarded.add(req)
+  req.resume()
 }

@@ -26,6 +26,11 @@ export class Feed {
     this.#fed = fed
   }
 
+  /** Whether nothing waits to be worked off. */
+  get isIdle(): boolean {
+    return !this.#isBusy
+  }
+
   /** Feeds a piece; gives false where it has to wait. */
   push(bytes: Uint8Array): boolean {
     return this.first(() => this.#body.push(bytes, this.#fed.put))

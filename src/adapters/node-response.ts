@@ -1,37 +1,16 @@
 import { ServerResponse, STATUS_CODES, validateHeaderValue } from 'node:http'
 import { type Bytes, concat } from '../core/bytes.ts'
 import { CountersignError } from '../core/errors.ts'
-import type { MaybePromise } from '../core/maybe-promise.ts'
-import { Fields, type HttpResponse } from '../core/message.ts'
-import type { StreamedAnswer } from '../flow/answer-stream.ts'
+import { Fields } from '../core/message.ts'
 import type { HttpAnswer } from '../flow/http-answer.ts'
 import { hasRecords } from '../flow/record-type.ts'
 import { AnswerStream } from './node-answer-stream.ts'
+import type { AbortCause, Captured, CaptureOptions } from './node-capture-options.ts'
 import { argumentsOf, type Doors, type Held, hold, type WriteArguments, type Written } from './node-held-doors.ts'
 import { deliver, isBodiless } from './node-send.ts'
 import { onSocketClose } from './node-socket-close.ts'
 import { watchSources } from './node-sources.ts'
 import { bytesOf, fieldsOf, type Internals, setAll } from './node-written.ts'
-
-/** What a handler answered, or that it was more than may be kept. */
-export type Captured = HttpAnswer | { readonly tooLarge: true }
-
-/** Why nothing was sent: the connection closed, or the body had another length than the handler announced. */
-export type AbortCause = 'closed' | 'length-mismatch'
-
-/** What becomes of a handler's answer: one of the two is called, and once. */
-export interface CaptureOptions {
-  readonly maxBytes: number
-  /**
-   * Begins an answer that leaves as it is written, where its caller can read it; without it, what is too large to be kept
-   * or has no end is cut off.
-   */
-  readonly begin?: ((head: HttpResponse) => MaybePromise<StreamedAnswer>) | undefined
-  /** Gives what is sent in place of what the handler answered. Where it fails, a bare 500 is sent. */
-  finish(captured: Captured): MaybePromise<HttpAnswer>
-  /** Is told that nothing will be sent, before `finish` could be asked. */
-  onAborted(cause: AbortCause): void
-}
 
 const native = ServerResponse.prototype
 const FAILED: HttpAnswer = Object.freeze({ status: 500, fields: new Fields(['Connection', 'close']), body: undefined })
@@ -78,7 +57,7 @@ class HeldAnswer implements Held {
     if (this.#through) return this.doors.flushHeaders.call(this.res)
     this.#begin()
     // Whoever wants the head to be read now has more to say later.
-    if (this.#options.begin !== undefined && !this.#isBodiless()) this.#leave()
+    if (this.#options.begin !== undefined) this.#leaveIfBody()
     return undefined
   }
 
@@ -104,7 +83,7 @@ class HeldAnswer implements Held {
     if (message !== STATUS_CODES[code]) res.statusMessage = message
     res._header = `HTTP/1.1 ${code} ${message}\r\n\r\n`
     // Whoever asks for events waits for the head of the answer first of all.
-    if (this.#typeOf().startsWith('text/event-stream') && !this.#isBodiless()) this.#leave()
+    if (this.#typeOf().startsWith('text/event-stream')) this.#leaveIfBody()
     return res
   }
 
@@ -125,10 +104,14 @@ class HeldAnswer implements Held {
       return Reflect.apply(native.write, res, [chunk, encoding, callback])
     }
     this.#begin()
-    if (this.#phase === 'open' && this.#options.begin !== undefined && hasRecords(this.#typeOf())) this.#leave()
+    if (this.#phase === 'open' && this.#options.begin !== undefined && hasRecords(this.#typeOf())) this.#leaveIfBody()
+    if (this.#stream === undefined) this.#keep(bytes)
+    else this.#stream.write(bytes)
+    if (this.#stream !== undefined) {
+      if (callback !== undefined) this.#stream.whenTaken(callback)
+      return this.#stream.isFree
+    }
     if (callback !== undefined) process.nextTick(callback)
-    if (this.#stream !== undefined) return this.#stream.write(bytes)
-    this.#keep(bytes)
     // Never asks to wait for a 'drain' that would not come, until there is nothing to wait for.
     return this.#phase === 'open'
   }
@@ -172,6 +155,10 @@ class HeldAnswer implements Held {
     return String(this.res.getHeader('content-type')).toLowerCase()
   }
 
+  #leaveIfBody(): void {
+    if (!this.#isBodiless()) this.#leave()
+  }
+
   /** Lets the answer leave as it is written: from now on nothing is kept. */
   #leave(): void {
     const { begin } = this.#options
@@ -209,6 +196,8 @@ class HeldAnswer implements Held {
     this.#stream = undefined
     this.#phase = 'open'
     this.#cut()
+    // Who was told to wait is not to wait for ever.
+    process.nextTick(() => this.res.emit('drain'))
   }
 
   #endStream(): void {

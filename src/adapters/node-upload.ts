@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { EnvelopeOpener } from '../envelope/open-stream.ts'
 import type { Upload } from '../flow/inbound/stages.ts'
-import { aborted } from './node-body.ts'
+import { aborted, isDiscarded } from './node-body.ts'
 import { Feed } from './node-feed.ts'
 import { announcesBody } from './node-request.ts'
 import { onSocketClose } from './node-socket-close.ts'
@@ -108,19 +108,17 @@ class NodeUpload implements Upload {
   }
 
   #failed(cause: unknown): void {
-    this.#release()
-    if (!this.#isHandedOver) {
-      this.#told.reject(cause)
-      return
-    }
-    // When an answer has left, the rest of its request flows to nobody.
-    if (this.#req.readableFlowing === true && this.#req.listenerCount('data') === 0) {
+    this.failure = cause
+    if (isDiscarded(this.#req)) {
+      // The answer has left: what still arrives is swallowed where it arrives.
+      this.#unwatch()
       this.#native.call(this.#req, null)
       return
     }
-    this.failure = cause
+    this.#release()
+    if (!this.#isHandedOver) this.#told.reject(cause)
     // Condition: whoever reads a body that turns out to be changed or cut off gets an error, and never its end.
-    if (!this.#req.destroyed) this.#req.destroy(cause as Error)
+    else if (!this.#req.destroyed) this.#req.destroy(cause as Error)
   }
 
   #gone(): void {

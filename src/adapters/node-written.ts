@@ -8,6 +8,7 @@ import { FRAMING } from './node-send.ts'
 export interface Internals {
   _header: string | null
   finished: boolean
+  _trailer: string
 }
 
 /** The header that a handler wrote, but for the framing, which is written for the bytes that leave. */

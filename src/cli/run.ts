@@ -1,4 +1,4 @@
-import { isCountersignError } from '../core/errors.ts'
+import { type ErrorDetail, isCountersignError } from '../core/errors.ts'
 import { type Command, EXIT, type Io, Misuse } from './command.ts'
 import { envelope } from './envelope.ts'
 import { init } from './init.ts'
@@ -39,6 +39,11 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
   }
 }
 
+/** Where an envelope stopped being one: whoever runs the command holds the keys, and may know. */
+function stepIn({ step }: ErrorDetail): string {
+  return step === undefined ? '' : ` (${step})`
+}
+
 function explain(
   error: unknown,
   { command, io, isJson }: { readonly command: Command; readonly io: Io; readonly isJson: boolean },
@@ -50,6 +55,8 @@ function explain(
   if (error instanceof Interruption) return error.exitCode
   if (!isCountersignError(error)) throw error
   const { code, message, detail } = error
-  io.stderr.write(isJson ? `${JSON.stringify({ code, message, detail })}\n` : `countersign: ${message}\n`)
+  io.stderr.write(
+    isJson ? `${JSON.stringify({ code, message, detail })}\n` : `countersign: ${message}${stepIn(detail)}\n`,
+  )
   return EXIT.failed
 }

@@ -9,6 +9,8 @@ import { unopened } from './unopened.ts'
 
 const HEAD_BYTES = 4
 const FINAL = 0x80
+/** What a record costs besides its length, counted in bytes. */
+const RECORD_COST = 8192
 const NOTHING = new Uint8Array(0)
 
 /** What stands before a record, and is authenticated with it: whether it is the last one, and how long. */
@@ -56,7 +58,7 @@ export class RecordSealer implements Body {
     const nonce = nonceAt(this.#key.baseNonce, nextIndex(this.#count++))
     return andThen(primitives.encrypt(this.#key.key, nonce, record, head), (sealed) => {
       put(concat(head, ...sealed))
-      return this.#pacer.spend(record.length)
+      return this.#pacer.spend(record.length + RECORD_COST)
     })
   }
 }
@@ -120,7 +122,7 @@ export class RecordOpener implements Body {
       this.#length = 0
       this.#isEnded = ((head[0] as number) & FINAL) !== 0
       if (record.length > 0) put(record)
-      return this.#pacer.spend(record.length)
+      return this.#pacer.spend(record.length + RECORD_COST)
     })
   }
 }

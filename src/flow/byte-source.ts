@@ -1,4 +1,5 @@
 import { type Bytes, concat } from '../core/bytes.ts'
+import { CountersignError } from '../core/errors.ts'
 
 /** Where bytes come from, piece by piece. */
 export interface ByteSource {
@@ -8,13 +9,21 @@ export interface ByteSource {
   cancel(reason?: unknown): Promise<void>
 }
 
+function bytesOf(value: unknown): Uint8Array {
+  if (value instanceof Uint8Array) return value
+  // Condition: a body that gives something else than bytes is refused where it does.
+  throw new CountersignError('option-invalid', {
+    detail: { option: 'body', fix: 'give a stream of bytes (Uint8Array): pipe texts through a TextEncoderStream' },
+  })
+}
+
 /** A stream as a source, which begins with what was read of it before. */
 export function sourceOf(stream: ReadableStream<Uint8Array>): ByteSource {
   const reader = stream.getReader()
   return {
     async read() {
       const { done, value } = await reader.read()
-      return done ? undefined : value
+      return done ? undefined : bytesOf(value)
     },
     cancel: (reason) => reader.cancel(reason),
   }
@@ -22,13 +31,17 @@ export function sourceOf(stream: ReadableStream<Uint8Array>): ByteSource {
 
 /** Whatever can be iterated as a source: a stream of Node can. */
 export function iterated(iterable: AsyncIterable<Uint8Array>): ByteSource {
+  // What a stream of Node suffers before anybody reads it is told by reading it, and must not end the process.
+  if ('on' in iterable && typeof iterable.on === 'function') iterable.on('error', () => undefined)
   const iterator = iterable[Symbol.asyncIterator]()
   return {
     async read() {
       const { done, value } = await iterator.next()
-      return done === true ? undefined : value
+      return done === true ? undefined : bytesOf(value)
     },
     async cancel() {
+      // An iterator that waits for its next piece does not hear of an end before that.
+      if ('destroy' in iterable && typeof iterable.destroy === 'function') iterable.destroy()
       await iterator.return?.()
     },
   }

@@ -1,6 +1,6 @@
 import { advance } from '../core/advance.ts'
 import { CountersignError } from '../core/errors.ts'
-import { andThen, type MaybePromise } from '../core/maybe-promise.ts'
+import { andThen, type MaybePromise, orElse } from '../core/maybe-promise.ts'
 import { checkOptions } from '../core/options.ts'
 import { anonymous } from '../identity/peer.ts'
 import { type Located, locateUrl } from './call-url.ts'
@@ -28,11 +28,26 @@ export function call(engine: Engine, destination: Destination, wanted: Wanted): 
   engine.assertOpen()
   const { input, init } = wanted
   const options = optionsOf(wanted.defaults, init?.countersign)
-  return andThen(resolve(destination, { input, init, options }), (first) => {
+  const resolved = orElse(
+    () => resolve(destination, { input, init, options }),
+    (cause) => {
+      abandonBody(init?.body)
+      throw cause
+    },
+  )
+  return andThen(resolved, (first) => {
     // Most calls wait for ever: a signal of our own, and its timer, are made where one can fire.
     const isEndless = first.signal === undefined && options.timeoutMs === undefined
     return isEndless ? follow(engine, first, 0) : followInTime(engine, first)
   })
+}
+
+/** A call that is refused where it is made does not keep open what it was to send. */
+function abandonBody(body: unknown): void {
+  if (typeof body !== 'object' || body === null) return
+  if (body instanceof ReadableStream) {
+    if (!body.locked) body.cancel().catch(() => undefined)
+  } else if ('destroy' in body && typeof body.destroy === 'function') body.destroy()
 }
 
 async function followInTime(engine: Engine, first: Resolved): Promise<CallResult> {
@@ -46,6 +61,7 @@ async function followInTime(engine: Engine, first: Resolved): Promise<CallResult
     return result
   } catch (cause) {
     deadline.clear()
+    first.source?.cancel(cause).catch(() => undefined)
     throw cause
   }
 }
@@ -65,6 +81,7 @@ function follow(engine: Engine, resolved: Resolved, hops: number): MaybePromise<
     // Condition: a redirect is followed only within the same peer, and for GET and HEAD.
     const isDowngrade = resolved.url.protocol === 'https:' && url.protocol !== 'https:'
     const isSamePeer = url.origin === resolved.url.origin || engine.peerAt(url) === resolved.peer
+    letGo(result)
     if (!isSafe(resolved) || hops >= MAX_REDIRECTS || isDowngrade || !isSamePeer) {
       throw new CountersignError('redirect-refused', { callId: result.callId })
     }
@@ -72,16 +89,26 @@ function follow(engine: Engine, resolved: Resolved, hops: number): MaybePromise<
   })
 }
 
+/** Nobody reads the body of an answer that leads elsewhere. */
+function letGo({ stream }: CallResult): void {
+  stream?.cancel().catch(() => undefined)
+}
+
 /** Where the answer leads, if it is a redirect that the call wants followed. Its location is covered, or it is not seen. */
-function redirectOf(resolved: Resolved, { answer, callId, peer }: CallResult): Located | undefined {
+function redirectOf(resolved: Resolved, result: CallResult): Located | undefined {
+  const { answer, callId, peer } = result
   const location = answer.fields.get('location')
   const isRedirect = REDIRECTS.has(answer.status) && location !== undefined
   // Where observing let an answer pass that nobody has proven, nobody has said where it leads.
   if (!isRedirect || resolved.redirect === 'manual' || peer === anonymous) return undefined
-  if (resolved.redirect === 'error') throw new CountersignError('redirect-refused', { callId })
+  if (resolved.redirect === 'error') {
+    letGo(result)
+    throw new CountersignError('redirect-refused', { callId })
+  }
   try {
     return locateUrl(new URL(location, resolved.url.href))
   } catch (cause) {
+    letGo(result)
     throw new CountersignError('redirect-refused', { cause, callId })
   }
 }

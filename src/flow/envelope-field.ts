@@ -82,7 +82,12 @@ export function checkStreamed(announced: AnnouncedBody, proof: Proof, fields: Fi
 
 /** Whether a message says that its body follows as a stream. Only its proof says whether that counts. */
 export function announcesStream(fields: Fields): boolean {
-  return fields.get('content-envelope')?.includes(';cmt=:') === true
+  if (fields.get('content-envelope')?.includes('cmt=') !== true) return false
+  try {
+    return readAnnounced(fields).head !== undefined
+  } catch {
+    return false
+  }
 }
 
 function isSve1(value: BareItem): boolean {

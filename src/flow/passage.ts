@@ -16,6 +16,7 @@ export class Passage implements ByteSource {
   readonly #body: Body
   readonly #ready: Bytes[]
   #isOver = false
+  #isTold = false
   #failure: { readonly error: unknown } | undefined
   #bytes = 0
   #tell: (ending: Ending) => void = () => undefined
@@ -36,6 +37,11 @@ export class Passage implements ByteSource {
     while (!isReached() && !this.#isOver) await this.#advance()
   }
 
+  /** Why it came to no end, if it failed by itself. */
+  get failure(): unknown {
+    return this.#failure?.error
+  }
+
   /** How many bytes have come out so far. */
   get bytes(): number {
     return this.#bytes
@@ -46,15 +52,20 @@ export class Passage implements ByteSource {
     // Condition: a body that failed once never looks as if it had come to its end.
     if (this.#failure !== undefined) throw this.#failure.error
     const piece = this.#ready.shift()
-    if (piece === undefined) this.#tell({ bytes: this.#bytes, error: undefined })
+    if (piece === undefined) this.#end({ bytes: this.#bytes, error: undefined })
     else this.#bytes += piece.length
     return piece
   }
 
   async cancel(reason?: unknown): Promise<void> {
     this.#isOver = true
-    this.#tell({ bytes: this.#bytes, error: reason ?? new Error('The body was not read to its end.') })
+    this.#end({ bytes: this.#bytes, error: reason ?? new Error('The body was not read to its end.') })
     await this.#source.cancel(reason)
+  }
+
+  #end(ending: Ending): void {
+    this.#isTold = true
+    this.#tell(ending)
   }
 
   async #advance(): Promise<void> {
@@ -65,19 +76,21 @@ export class Passage implements ByteSource {
         await this.#body.push(piece, put)
         return
       }
-      this.#isOver = true
       await this.#body.end(put)
+      this.#isOver = true
     } catch (error) {
-      this.#fail(error)
+      this.fail(error)
       throw error
     }
   }
 
-  #fail(error: unknown): void {
+  /** Ends it for a reason of somebody else's: whoever reads hears of that. */
+  fail(error: unknown): void {
+    if (this.#isTold) return
     this.#isOver = true
     this.#failure = { error }
     this.#ready.length = 0
-    this.#tell({ bytes: this.#bytes, error })
+    this.#end({ bytes: this.#bytes, error })
     // Whoever sends has nothing more to send for: and a second failure tells nobody anything.
     this.#source.cancel(error).catch(() => undefined)
   }

@@ -52,7 +52,10 @@ export function recordCallee(guard: GuardSettings, record: CalleeRecord): void {
   if (startedAt !== undefined) draft.durationMs = platform.monotonicMs() - startedAt
   if (answer !== undefined) draft.status = answer.status
   if (answer?.body !== undefined) draft.answerBytes = answer.body.length
-  if (record.answerBytes !== undefined) draft.answerBytes = record.answerBytes
+  if (record.answerBytes !== undefined) {
+    draft.answerBytes = record.answerBytes
+    draft.sealed = true
+  }
   guard.engine.audit.write(draft)
 }
 

@@ -3,6 +3,7 @@ import type { Bytes } from '../core/bytes.ts'
 import type { Fields } from '../core/message.ts'
 import { streamOf } from '../flow/byte-source.ts'
 import type { CallResult } from '../flow/outbound/attempt.ts'
+import type { Passage } from '../flow/passage.ts'
 import { entriesOf, headersOf } from '../flow/whatwg.ts'
 import type { Peer } from '../identity/peer.ts'
 
@@ -118,10 +119,16 @@ class WholeResponse extends SecuredResponse {
   }
 }
 
+function streamedOf(result: CallResult, stream: Passage): Response {
+  const isEmpty = NULL_BODY.has(result.answer.status)
+  if (isEmpty) stream.cancel().catch(() => undefined)
+  return new SecuredResponse(result, isEmpty ? undefined : streamOf(stream), entriesOf(result.answer.fields))
+}
+
 /** Makes the response of a call. */
 export function responseOf(result: CallResult): Response {
   const { status, body, fields } = result.answer
-  if (result.stream !== undefined) return new SecuredResponse(result, streamOf(result.stream), entriesOf(fields))
+  if (result.stream !== undefined) return streamedOf(result, result.stream)
   const isEmpty = body === undefined || NULL_BODY.has(status)
   if (!isEmpty && platform.responsesAreScript) return new WholeResponse(result, body)
   return new SecuredResponse(result, isEmpty ? undefined : body, entriesOf(fields))

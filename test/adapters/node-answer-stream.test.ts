@@ -3,7 +3,8 @@ import type { RequestListener, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { describe, expect, it } from 'vitest'
-import { type Captured, captureAnswer } from '../../src/adapters/node-response.ts'
+import type { Captured } from '../../src/adapters/node-capture-options.ts'
+import { captureAnswer } from '../../src/adapters/node-response.ts'
 import { utf8 } from '../../src/core/bytes.ts'
 import type { MaybePromise } from '../../src/core/maybe-promise.ts'
 import { Fields, type HttpResponse } from '../../src/core/message.ts'
@@ -257,4 +258,68 @@ it('makes a handler wait for a reader who does not read', async () => {
     .toBe(true)
   expect(written).toBeLessThan(20_000_000)
   wire.socket.destroy()
+})
+
+it('calls back who paces itself by that only when there is room again', async () => {
+  let written = 0
+  const closed = latch()
+  const { port } = await streaming(async (_req, res) => {
+    res.on('close', closed.open)
+    while (!res.destroyed) {
+      await new Promise<void>((resolve) => res.write(Buffer.alloc(65_536), () => resolve()))
+      written += 65_536
+    }
+  })
+  const wire = new Wire(port)
+  await once(wire.socket, 'connect')
+  wire.socket.pause()
+  wire.send(GET)
+  await new Promise((resolve) => setTimeout(resolve, 500))
+  expect(written).toBeLessThan(20_000_000)
+  wire.socket.destroy()
+  await closed.promise
+})
+
+it('asks nobody to wait for a drain that does not come', async () => {
+  const { port } = await streaming((_req, res) => {
+    expect(res.write('x'.repeat(11))).toBe(true)
+    res.end('y')
+  })
+  expect(unchunked(await new Wire(port).send(LAST).closed())).toBe(`<[${'x'.repeat(11)}][y]>`)
+})
+
+it('lets a handler go on that waits where the answer could not be begun', async () => {
+  const drained = latch()
+  const begin: Begin = async () => {
+    throw new Error('no key')
+  }
+  const { port } = await streaming(
+    (_req, res) => {
+      res.on('drain', drained.open)
+      expect(res.write('x'.repeat(11))).toBe(false)
+    },
+    { begin },
+  )
+  await new Wire(port).send(GET).until(/no$/)
+  await drained.promise
+})
+
+it.each([204, 304])('has no body to stream with %i, whatever its media type', async (status) => {
+  const { port, endings } = await streaming((_req, res) => {
+    res.statusCode = status
+    res.setHeader('content-type', 'application/x-ndjson')
+    res.write('{}')
+    res.end()
+  })
+  const text = await new Wire(port).send(LAST).closed()
+  expect([text.includes('X-Signed'), text.endsWith('\r\n\r\n'), endings]).toEqual([false, true, []])
+})
+
+it('sends no trailers, which no proof covers', async () => {
+  const { port } = await streaming((_req, res) => {
+    res.write('x'.repeat(11))
+    res.addTrailers({ 'x-secret': 'plain' })
+    res.end()
+  })
+  expect(await new Wire(port).send(LAST).closed()).not.toContain('x-secret')
 })

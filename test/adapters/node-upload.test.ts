@@ -138,6 +138,32 @@ it('whoever reads a body that turns out to be changed or cut off gets an error, 
   }
 })
 
+it.each<[string, Read]>([
+  [
+    'drains it',
+    (req) =>
+      new Promise((resolve) => {
+        req.resume()
+        req.on('end', () => resolve({ bytes: Buffer.alloc(0), error: undefined }))
+        req.on('error', (error) => resolve({ bytes: Buffer.alloc(0), error }))
+      }),
+  ],
+  [
+    'listens to it',
+    (req) =>
+      new Promise((resolve) => {
+        req.on('data', () => undefined)
+        req.on('end', () => resolve({ bytes: Buffer.alloc(0), error: undefined }))
+        req.on('error', (error) => resolve({ bytes: Buffer.alloc(0), error }))
+      }),
+  ],
+])('gives an error, and no end, to a handler that %s', async (_name, read) => {
+  const { port, seen } = await opening(here, { read })
+  send(new Wire(port), (await sealed(here, 600_000)).subarray(0, 400_000))
+  await expect.poll(() => seen.length).toBe(1)
+  expect(seen[0]).toMatchObject({ error: { code: 'unopened' }, upload: { failure: { code: 'unopened' } } })
+})
+
 it('refuses what cannot be opened before its handler has it, and the connection is there for the answer', async () => {
   const other = createKeyring({ primary: 'a', keys: { a: new Uint8Array(32).fill(8) } })
   for (const bytes of [

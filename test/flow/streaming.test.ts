@@ -1,15 +1,24 @@
+import { createReadStream } from 'node:fs'
+import { Readable } from 'node:stream'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { utf8 } from '../../src/core/bytes.ts'
 import { Fields } from '../../src/core/message.ts'
+import { answerContext, requestContext } from '../../src/envelope/http-context.ts'
+import { recipient } from '../../src/envelope/recipients.ts'
+import { seal } from '../../src/envelope/seal.ts'
 import { admit } from '../../src/flow/admit.ts'
 import { answerStreamed, canStream } from '../../src/flow/answer-stream.ts'
 import { streamOf } from '../../src/flow/byte-source.ts'
 import { SESSION_PATH } from '../../src/flow/discovery-path.ts'
+import type { ExchangeRequest } from '../../src/flow/engine.ts'
+import { sealedFields } from '../../src/flow/envelope-field.ts'
+import { orAborted } from '../../src/flow/outbound/deadline.ts'
 import { engineOf } from '../../src/flow/workload.ts'
 import { selfIssued } from '../../src/keys/credentials.ts'
-import { testDomain } from '../../src/testing/test-domain.ts'
+import { publicJwk, thumbprint } from '../../src/keys/jwk.ts'
+import { type TestDomain, testDomain } from '../../src/testing/test-domain.ts'
 import { answerOf } from '../../src/workload/secure-fetch.ts'
-import { createTap, keyidOf, settle } from '../refusals/session-wire.ts'
+import { createTap, keyidOf, nameOf, settle } from '../refusals/session-wire.ts'
 import { createWire, fieldAt, LEDGER, type OnTheWire, withField, withoutField } from '../refusals/wire.ts'
 
 afterEach(() => vi.restoreAllMocks())
@@ -27,6 +36,12 @@ function bodyOf(...parts: readonly (string | Error)[]): ReadableStream<Uint8Arra
     },
     cancel: async () => undefined,
   })
+}
+
+/** A transport that has read all of a request before it is delivered, and ends with its signal: as over a socket. */
+const gathering = (domain: TestDomain) => async (url: string, init: RequestInit) => {
+  const bytes = await orAborted(new Response(init.body ?? null).arrayBuffer(), init.signal ?? undefined)
+  return domain.deliver(new Request(url, { ...init, body: bytes.byteLength === 0 ? null : bytes }))
 }
 
 describe('a request that streams', () => {
@@ -56,6 +71,29 @@ describe('a request that streams', () => {
     const [one, other] = [await make(), await make()]
     expect(await wire.deliver({ ...one, body: other.body })).toMatchObject({ ran: false, code: 'unopened' })
     expect(await wire.deliver(other)).toMatchObject({ ran: true })
+  })
+
+  it('is refused with a body that somebody else has sealed to the same reader for the same call', async () => {
+    const wire = await createWire({ json: true })
+    const headers = { 'content-type': 'application/json' }
+    const message = await wire.capture({ ...POST, body: bodyOf('{"amount":1}'), headers, countersign: auto })
+    const jwk = engineOf(wire.orders).peers.of(wire.ledger.id).sealKey?.jwk
+    if (jwk === undefined) throw new Error('no key')
+    const context = requestContext({
+      method: 'POST',
+      target: message.target,
+      sender: wire.orders.id,
+      receiver: wire.ledger.id,
+      contentType: 'application/json',
+      callName: nameOf(message),
+    })
+    const forged = await seal(utf8('{"amount":1000000}'), {
+      to: recipient({ ...jwk, kid: await thumbprint(jwk) }),
+      context,
+    })
+    expect(await wire.deliver({ ...message, body: forged })).toMatchObject({ ran: false, code: 'unopened' })
+    const again = await wire.capture({ ...POST, body: bodyOf('{"amount":1}'), headers, countersign: auto })
+    expect(await wire.deliver(again)).toMatchObject({ ran: true })
   })
 
   it('opens no session', async () => {
@@ -160,6 +198,45 @@ describe('a request that streams', () => {
     expect(await keyOf('a')).toBe(renewed)
   })
 
+  it('a body that gives something else than bytes is refused where it does', async () => {
+    const domain = await testDomain('acme.test')
+    domain.serve(await domain.workload('ledger'), LEDGER, async (request) => new Response(await request.text()))
+    const orders = await domain.workload('orders', { transport: gathering(domain) })
+    const texts = (async function* () {
+      yield 'text' as unknown as Uint8Array
+    })()
+    const refused = { code: 'option-invalid', detail: { option: 'body' } }
+    await expect(orders.fetch(LEDGER, { ...POST, body: texts })).rejects.toMatchObject(refused)
+    const broken = orders.fetch(LEDGER, { ...POST, body: bodyOf('a', new Error('the disk is gone')) })
+    await expect(broken).rejects.toMatchObject({ code: 'transport-failed', cause: { message: 'the disk is gone' } })
+  })
+
+  it('does not end the process where a stream of Node fails before it is read, and destroys it where the call is refused', async () => {
+    const domain = await testDomain('acme.test')
+    domain.serve(await domain.workload('ledger'), LEDGER, () => new Response('ok'))
+    const orders = await domain.workload('orders', { transport: gathering(domain) })
+    const missing = createReadStream('/nowhere/at/all')
+    await expect(orders.fetch(LEDGER, { ...POST, body: missing })).rejects.toMatchObject({ cause: { code: 'ENOENT' } })
+    const silent = () => new Readable({ read: () => undefined })
+    for (const [url, init] of [
+      ['https://unknown.test', {}],
+      [LEDGER, { headers: { signature: 'x' } }],
+      [LEDGER, { signal: AbortSignal.abort(new Error('gone')) }],
+    ] as const) {
+      const body = silent()
+      await expect(orders.fetch(url, { ...POST, ...init, body })).rejects.toThrow()
+      await settle()
+      expect(body.destroyed).toBe(true)
+    }
+    const controller = new AbortController()
+    const body = silent()
+    const call = orders.fetch(LEDGER, { ...POST, body, signal: controller.signal })
+    setTimeout(() => controller.abort(new Error('gone')), 50)
+    await expect(call).rejects.toThrow('gone')
+    await settle()
+    expect(body.destroyed).toBe(true)
+  })
+
   it('lets go of its body where the call fails before it is read', async () => {
     const domain = await testDomain('acme.test')
     const cancelled: unknown[] = []
@@ -198,7 +275,7 @@ describe('an answer that streams', () => {
   it('keeps to the limit that a call sets, and to none otherwise', async () => {
     const { orders } = await served(long)
     const answer = await orders.fetch(LEDGER, { countersign: { maxAnswerBytes: 99 } })
-    await expect(answer.text()).rejects.toMatchObject({ code: 'unopened', detail: { step: 'too-large' } })
+    await expect(answer.text()).rejects.toMatchObject({ code: 'answer-too-large' })
   })
 
   it('ends when the time of the call is over', async () => {
@@ -285,6 +362,124 @@ describe('an answer that streams', () => {
       )
     }
     expect(canStream(wire.guard, { ...stage, request: { ...stage.request, method: 'HEAD' } })).toBe(false)
+  })
+
+  it('an answer that comes as a stream and does not name its envelope is refused', async () => {
+    // Where its media type looks like the head of a stream, a whole answer must not pass for one.
+    const headers = { 'content-type': 'text/plain;cmt=:' }
+    const domain = await testDomain('acme.test')
+    const ledger = await domain.workload('ledger')
+    const handler = () => new Response('{"balance":1}', { headers })
+    domain.serve(ledger, LEDGER, handler)
+    let forged = new Uint8Array(0)
+    const exchange = async ({ origin, target, method, fields, body }: ExchangeRequest) => {
+      const given: [string, string][] = []
+      for (let at = 0; at < fields.length; at += 2) given.push([`${fields[at]}`, `${fields[at + 1]}`])
+      const sent = body instanceof ReadableStream ? null : (body ?? null)
+      const response = await domain.deliver(new Request(origin + target, { method, headers: given, body: sent }))
+      forged = new Uint8Array(await response.arrayBuffer())
+      return { status: response.status, fields: [...response.headers].flat(), body: new Blob([forged]).stream() }
+    }
+    const transport = Object.assign(() => Promise.reject(new Error('unused')), { exchange })
+    const orders = await domain.workload('orders', { transport, sessions: false })
+    const call = orders.fetch(LEDGER, { countersign: { seal: 'always' } })
+    await expect(call).rejects.toMatchObject({ code: 'answer-invalid', detail: { step: 'stream' } })
+    const whole = await domain.workload('orders', { sessions: false })
+    const answer = await whole.fetch(LEDGER, { countersign: { seal: 'always' } })
+    expect(await answer.text()).toBe('{"balance":1}')
+  })
+
+  it('is refused with the body of another answer, its envelope sealed to the same reader for the same call', async () => {
+    const domain = await testDomain('acme.test')
+    const { keys } = await domain.credentials()
+    const ledger = await domain.workload('ledger')
+    domain.serve(ledger, LEDGER, long, { maxBodyBytes: 10 })
+    const mine = keys.find(({ use }) => use === 'enc')
+    if (mine === undefined) throw new Error('no key')
+    const transport = async (url: string, init: RequestInit) => {
+      const request = new Request(url, init)
+      const response = await domain.deliver(request)
+      const nonce = /nonce="([^"]+)"/.exec(request.headers.get('signature-input') ?? '')?.[1] ?? ''
+      // All of it is public: whoever holds the wire can seal.
+      const context = answerContext({
+        method: 'GET',
+        target: '/',
+        sender: ledger.id,
+        receiver: 'spiffe://acme.test/orders',
+        contentType: 'text/plain',
+        callName: nonce,
+        status: 200,
+      })
+      const kid = await thumbprint(publicJwk(mine))
+      const sealed = await seal(utf8('forged'), { to: recipient({ ...publicJwk(mine), kid }), context })
+      return response.headers.has('content-envelope') ? new Response(sealed, response) : response
+    }
+    const orders = await domain.workload('orders', { credentials: selfIssued({ keys }), transport, sessions: false })
+    await expect(orders.fetch(LEDGER)).rejects.toMatchObject({ code: 'unopened', detail: { step: 'stream-head' } })
+  })
+
+  it('a stream that nobody has proven is not read beyond the limit of an answer, while observing, too', async () => {
+    const { orders } = await served(long, (response) => {
+      const headers = new Headers(response.headers)
+      headers.delete('signature')
+      const endless = new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(1000)) })
+      return new Response(endless, { status: response.status, headers })
+    })
+    const answer = await orders.fetch(LEDGER, { countersign: { mode: 'observe', maxAnswerBytes: 5000 } })
+    await expect(answer.text()).rejects.toMatchObject({ code: 'answer-too-large' })
+  })
+
+  it('an answer that streams to a call of the library’s own is refused', async () => {
+    const domain = await testDomain('acme.test')
+    domain.serve(await domain.workload('ledger'), LEDGER, () => new Response('ok'))
+    let cancelled = 0
+    const head = { salt: new Uint8Array(24), commitment: new Uint8Array(32) }
+    const transport = async (url: string, init: RequestInit) => {
+      if (!url.endsWith(SESSION_PATH)) return domain.deliver(new Request(url, init))
+      const endless = new ReadableStream({
+        cancel: () => {
+          cancelled++
+        },
+      })
+      return new Response(endless, { headers: sealedFields('text/plain', head) })
+    }
+    const orders = await domain.workload('orders', { transport })
+    expect(await (await orders.fetch(LEDGER)).text()).toBe('ok')
+    expect(cancelled).toBe(1)
+  })
+
+  it('that leads elsewhere is let go of, whether it is followed or refused', async () => {
+    const left: string[] = []
+    const domain = await testDomain('acme.test')
+    const endless = () =>
+      new ReadableStream({
+        start: (controller) => controller.enqueue(utf8('data: 1\n\n')),
+        cancel: () => {
+          left.push('cancelled')
+        },
+      })
+    const moved = { location: '/there', 'content-type': 'text/event-stream' }
+    domain.serve(await domain.workload('ledger'), LEDGER, (request) =>
+      request.url.endsWith('/there') ? new Response('there') : new Response(endless(), { status: 302, headers: moved }),
+    )
+    const orders = await domain.workload('orders')
+    expect(await (await orders.fetch(LEDGER, { redirect: 'follow' })).text()).toBe('there')
+    await expect(orders.fetch(LEDGER, { redirect: 'error' })).rejects.toMatchObject({ code: 'redirect-refused' })
+    await settle()
+    expect(left).toEqual(['cancelled', 'cancelled'])
+  })
+
+  it('ends with its call, read or not, and leaves its event', async () => {
+    const { domain, orders } = await served(long)
+    domain.sink.clear()
+    const controller = new AbortController()
+    const answer = await orders.fetch(LEDGER, { signal: controller.signal })
+    const reason = new Error('enough')
+    controller.abort(reason)
+    await expect(answer.text()).rejects.toBe(reason)
+    await orders.audit.flush()
+    const caller = domain.sink.events.find(({ side }) => side === 'caller')
+    expect(caller).toMatchObject({ effect: 'allow', code: 'transport-failed', step: 'answer', sealed: true })
   })
 
   it('leaves one event on each side, when it has ended', async () => {

@@ -141,7 +141,9 @@ const attacks: Readonly<Record<string, Change>> = {
   'the whole twice': rewrite((body) => Buffer.concat([body, body])),
   'an empty body': rewrite(() => Buffer.alloc(0)),
   'another suite': rewrite((body) => Buffer.concat([body.subarray(0, 4), Buffer.of(1), body.subarray(5)])),
-  'a recipient renamed': rewrite((body) => Buffer.concat([body.subarray(0, 13), Buffer.from('x'), body.subarray(14)])),
+  'a recipient renamed': rewrite((body) =>
+    Buffer.concat([body.subarray(0, 13), Buffer.of((body[13] ?? 0) ^ 1), body.subarray(14)]),
+  ),
   'plain text': rewrite(() => bytesAt(0, SIZE)),
 }
 

@@ -10,7 +10,7 @@ import type { HttpAnswer } from '../http-answer.ts'
 import { type ClientSession, giveUp, type Line } from '../line.ts'
 import type { Passage } from '../passage.ts'
 import { readProblemKind } from '../problem.ts'
-import { recordCaller } from './caller-trail.ts'
+import { type CallerRecord, recordCaller } from './caller-trail.ts'
 import { chooseProof } from './choose-proof.ts'
 import { discover } from './discover.ts'
 import { handshake } from './handshake.ts'
@@ -173,7 +173,7 @@ function finish(engine: Engine, { call, answer, progress }: Finished): CallResul
   const { stream } = answer
   const record = { reached, startedAt, callId }
   if (stream === undefined) recordCaller(engine, { ...record, error: undefined })
-  else void stream.ended.then(({ bytes, error }) => recordCaller(engine, { ...record, error, answerBytes: bytes }))
+  else watch(engine, { stream, signal: call.signal, record })
   const isSealed = call.observed === undefined && (call.sealed || call.answer.fields.has('content-envelope'))
   return { answer, callId, peer: call.from, sealed: isSealed, url: call.url.href, stream, call }
 }
@@ -182,6 +182,22 @@ function finish(engine: Engine, { call, answer, progress }: Finished): CallResul
 function abandon({ upload, source }: Reached, cause: unknown): void {
   const unsent = upload ?? source
   unsent?.cancel(cause).catch(() => undefined)
+}
+
+interface Watched {
+  readonly stream: Passage
+  readonly signal: AbortSignal | undefined
+  readonly record: Omit<CallerRecord, 'error'>
+}
+
+/** A stream ends when it was read, when somebody gives up on it, or when the time of its call is over, read or not. */
+function watch(engine: Engine, { stream, signal, record }: Watched): void {
+  const onAbort = () => stream.fail(signal?.reason)
+  signal?.addEventListener('abort', onAbort, { once: true })
+  void stream.ended.then(({ bytes, error }) => {
+    signal?.removeEventListener('abort', onAbort)
+    recordCaller(engine, { ...record, error, answerBytes: bytes })
+  })
 }
 
 /** Says which call it was, and whether it can have run: certainly not where nothing was sent. */

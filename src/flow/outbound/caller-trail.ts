@@ -25,10 +25,15 @@ export function recordCaller(engine: Engine, what: CallerRecord): void {
     peer: reached.peer,
     method: reached.method,
     path: reached.target.path,
-    effect: error === undefined ? 'allow' : 'deny',
+    // Of a stream the answer was verified: that it was not read to its end denies nobody anything.
+    effect: error === undefined || what.answerBytes !== undefined ? 'allow' : 'deny',
     durationMs: platform.monotonicMs() - what.startedAt,
   }
   if (reached.parent !== undefined) draft.parentCallId = reached.parent.id
+  if (what.answerBytes !== undefined && error !== undefined && !isCountersignError(error)) {
+    draft.code = 'transport-failed'
+    draft.step = 'answer'
+  }
   if (isCountersignError(error)) {
     takeError(draft, error)
     if (error.outcome !== undefined) draft.outcome = error.outcome
@@ -38,7 +43,10 @@ export function recordCaller(engine: Engine, what: CallerRecord): void {
   if (reached.bytes !== undefined) draft.requestBytes = reached.bytes.length
   if (reached.upload !== undefined) draft.requestBytes = reached.upload.bytes
   takeAnswer(draft, reached)
-  if (what.answerBytes !== undefined) draft.answerBytes = what.answerBytes
+  if (what.answerBytes !== undefined) {
+    draft.answerBytes = what.answerBytes
+    draft.sealed = true
+  }
   engine.audit.write(draft)
 }
 

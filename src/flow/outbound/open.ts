@@ -1,10 +1,12 @@
-import { CountersignError } from '../../core/errors.ts'
-import { andThen, type MaybePromise } from '../../core/maybe-promise.ts'
+import { CountersignError, isCountersignError } from '../../core/errors.ts'
+import { andThen, type MaybePromise, orElse } from '../../core/maybe-promise.ts'
+import type { Put } from '../../envelope/body.ts'
 import type { EnvelopeContext } from '../../envelope/context.ts'
 import { answerContext } from '../../envelope/http-context.ts'
 import type { Keyring } from '../../envelope/keyring.ts'
 import { openBytes } from '../../envelope/open.ts'
 import { EnvelopeOpener } from '../../envelope/open-stream.ts'
+import type { StreamHead } from '../../envelope/stream-head.ts'
 import { isProofField, isUnproven } from '../../signature/coverage.ts'
 import type { ByteSource } from '../byte-source.ts'
 import type { Engine } from '../engine.ts'
@@ -13,6 +15,7 @@ import type { HttpAnswer } from '../http-answer.ts'
 import { keyringOf, sessionKeyringOf } from '../keyring-of.ts'
 import { Passage } from '../passage.ts'
 import { PROBLEM_TYPE } from '../problem.ts'
+import { DEFAULT_MAX_ANSWER_BYTES } from './send.ts'
 import type { Verified } from './stages.ts'
 
 const OURS = new Set(['workload-identity-token', 'content-digest', 'content-envelope', 'content-length'])
@@ -24,11 +27,16 @@ export interface OpenedAnswer extends HttpAnswer {
 
 interface Download {
   readonly announced: AnnouncedBody
+  readonly head: StreamHead
   readonly download: ByteSource
 }
 
 /** Waits until the header of the envelope has turned out to be the one that was signed for: the rest is opened as it comes. */
-async function openStream(engine: Engine, call: Verified, { announced, download }: Download): Promise<OpenedAnswer> {
+async function openStream(
+  engine: Engine,
+  call: Verified,
+  { announced, head, download }: Download,
+): Promise<OpenedAnswer> {
   const limit = call.options.maxAnswerBytes
   const opener = new EnvelopeOpener(
     {
@@ -36,23 +44,40 @@ async function openStream(engine: Engine, call: Verified, { announced, download 
       context: contextOf(engine, call, announced.contentType),
       ...(limit === undefined ? {} : { maxPlaintextBytes: limit }),
     },
-    announced.head,
+    head,
   )
-  const stream = new Passage(download, opener)
+  const stream = new Passage(download, {
+    push: (bytes, put) => orElse(() => opener.push(bytes, put), tooLarge),
+    end: (put) => orElse(() => opener.end(put), tooLarge),
+  })
   await stream.prime(() => opener.isBegun)
   return { status: call.answer.status, fields: callerFields(call, announced), body: undefined, stream }
 }
 
-/** Observing lets an answer pass as it came. */
-function unopened(download: ByteSource): Passage {
-  return new Passage(download, { push: (bytes, put) => put(new Uint8Array(bytes)), end: () => undefined })
+/** Whoever sets a limit to an answer hears of that, and not of an envelope. */
+function tooLarge(cause: unknown): never {
+  const isLimit = isCountersignError(cause, 'unopened') && cause.detail.step === 'too-large'
+  throw isLimit ? new CountersignError('answer-too-large', { cause, detail: { step: 'size' } }) : cause
+}
+
+/** Observing lets an answer pass as it came, up to the limit of any answer. */
+function unopened({ options }: Verified, download: ByteSource): Passage {
+  let left = options.maxAnswerBytes ?? DEFAULT_MAX_ANSWER_BYTES
+  const push = (bytes: Uint8Array, put: Put) => {
+    left -= bytes.length
+    // Condition: a stream that nobody has proven is not read beyond the limit of an answer, while observing, too.
+    if (left < 0) throw new CountersignError('answer-too-large', { detail: { step: 'size' } })
+    put(new Uint8Array(bytes))
+  }
+  return new Passage(download, { push, end: () => undefined })
 }
 
 /** Opens a sealed answer and leaves only what is proven of its header. */
 export function open(engine: Engine, call: Verified): MaybePromise<OpenedAnswer> {
   const { answer, announced, download } = call
-  if (announced === undefined) return download === undefined ? answer : { ...answer, stream: unopened(download) }
-  if (download !== undefined) return openStream(engine, call, { announced, download })
+  if (announced === undefined) return download === undefined ? answer : { ...answer, stream: unopened(call, download) }
+  const { head } = announced
+  if (download !== undefined && head !== undefined) return openStream(engine, call, { announced, head, download })
   const opened = announced.sealed ? openBody(engine, call, announced.contentType) : answer.body
   return andThen(opened, (body) => present(call, announced, body))
 }

@@ -9,7 +9,8 @@ import { announcesStream } from '../envelope-field.ts'
 import { fieldsOf, headersOf, readStream } from '../whatwg.ts'
 import type { Received, Signed } from './stages.ts'
 
-const DEFAULT_MAX_ANSWER_BYTES = 16_777_216
+/** What an answer may be long where the call does not say. */
+export const DEFAULT_MAX_ANSWER_BYTES = 16_777_216
 
 /** Delivers the request and reads the whole answer, bounded in size and time; of one that streams, the head. */
 export function send(engine: Engine, call: Signed): MaybePromise<Received> {
@@ -20,10 +21,12 @@ export function send(engine: Engine, call: Signed): MaybePromise<Received> {
   )
 }
 
-function failed({ signal }: Pick<Signed, 'signal'>, cause: unknown): never {
+function failed({ signal, upload }: Pick<Signed, 'signal' | 'upload'>, cause: unknown): never {
   signal?.throwIfAborted()
-  if (cause instanceof CountersignError) throw cause
-  throw new CountersignError('transport-failed', { cause, outcome: 'unknown' })
+  // Where the body itself failed, that is the reason, whatever the transport makes of it.
+  const reason = upload?.failure ?? cause
+  if (reason instanceof CountersignError) throw reason
+  throw new CountersignError('transport-failed', { cause: reason, outcome: 'unknown' })
 }
 
 function receive(call: Signed, { status, fields, body }: Came, maxBytes: number): Received {
@@ -47,6 +50,11 @@ function streaming(
   call: Signed,
   { status, fields, source }: { readonly status: number; readonly fields: Fields; readonly source: ByteSource },
 ): Received {
+  // Condition: an answer that streams to a call of the library’s own is refused.
+  if (call.isOwn === true) {
+    source.cancel().catch(() => undefined)
+    throw new CountersignError('answer-malformed', { detail: { step: 'stream' } })
+  }
   const download: ByteSource = {
     read: () => source.read().catch((cause) => failed(call, cause)),
     cancel: source.cancel,

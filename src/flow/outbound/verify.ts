@@ -143,8 +143,12 @@ function checkBody(call: Received, proof: Proof): MaybePromise<AnnouncedBody> {
   const { fields } = call.answer
   const announced = readAnnounced(fields)
   checkStreamed(announced, proof, fields)
+  // Condition: an answer that comes as a stream and does not name its envelope is refused.
+  if ((call.download !== undefined) !== (announced.head !== undefined)) {
+    throw new CountersignError('answer-invalid', { detail: { step: 'stream' } })
+  }
   // The head names the envelope, and whoever reads the body compares it.
-  if (call.download !== undefined) return announced
+  if (announced.head !== undefined) return announced
   return andThen(checkDigest(call, proof), () => announced)
 }
 
