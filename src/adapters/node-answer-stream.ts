@@ -56,16 +56,14 @@ export class AnswerStream {
     return this.#feed.isIdle && !this.#holder.res.writableNeedDrain
   }
 
-  /** Calls back when all that was written so far has found room, as who paces itself by that expects. */
+  /** Calls back when all that was written so far has found room, as who paces itself by that expects, or never will. */
   whenTaken(callback: () => void): void {
     const { res } = this.#holder
-    this.#feed.first(() => {
-      if (!res.writableNeedDrain || this.#isOver) process.nextTick(callback)
-      else if (this.#callbacks.push(callback) === 1) {
-        res.once('drain', this.#callBack)
-        res.once('close', this.#callBack)
-      }
-    })
+    if (this.isFree || this.#isOver) process.nextTick(callback)
+    else if (this.#callbacks.push(callback) === 1) {
+      res.once('drain', this.#callBack)
+      res.once('close', this.#callBack)
+    }
   }
 
   readonly #callBack = (): void => {
@@ -79,7 +77,7 @@ export class AnswerStream {
   write(bytes: Uint8Array): boolean {
     this.#plainBytes += bytes.length
     // Condition: a streamed answer longer than its handler announced does not come to its end.
-    if (this.#announcedBytes !== undefined && this.#plainBytes > this.#announcedBytes) this.#breakOff('length')
+    if (this.#announcedBytes !== undefined && this.#plainBytes > this.#announcedBytes) this.#breakOff()
     if (this.#isOver) return false
     this.#feed.push(bytes)
     return this.isFree
@@ -87,7 +85,7 @@ export class AnswerStream {
 
   end(): void {
     // Condition: a streamed answer shorter than its handler announced does not come to its end.
-    if (this.#announcedBytes !== undefined && this.#plainBytes !== this.#announcedBytes) this.#breakOff('length')
+    if (this.#announcedBytes !== undefined && this.#plainBytes !== this.#announcedBytes) this.#breakOff()
     if (!this.#isOver) this.#feed.end()
   }
 
@@ -151,10 +149,10 @@ export class AnswerStream {
     this.#holder.res.destroy()
   }
 
-  #breakOff(why: string): void {
+  #breakOff(): void {
     if (this.#isOver) return
     this.#feed.stop()
-    this.#failed(new Error(`The answer has another ${why} than was announced.`))
+    this.#failed(new Error('The answer has another length than was announced.'))
   }
 
   #tell(error: unknown): void {

@@ -11,7 +11,7 @@ import type { GuardSettings } from './inbound/guard-settings.ts'
 import type { Opened } from './inbound/stages.ts'
 import type { Ending } from './passage.ts'
 import { hasRecords } from './record-type.ts'
-import { sealKeyOf } from './seal-key.ts'
+import { canOpen } from './seal-key.ts'
 import { recordCallee } from './trail.ts'
 
 /** An answer whose head is signed; what the handler goes on to write is sealed as it comes. */
@@ -25,9 +25,9 @@ export interface StreamedAnswer {
 }
 
 /** Whether the answer to a call can leave as a stream: its caller has proven who it is, and can open what is sealed. */
-export function canStream(guard: GuardSettings, { token, session, peer, proof, request }: Opened): boolean {
-  if (token === undefined || proof === undefined || request.method === 'HEAD') return false
-  return session !== undefined || sealKeyOf(guard.engine, peer.id, token) !== undefined
+export function canStream({ engine }: GuardSettings, stage: Opened): boolean {
+  const { token, proof, request } = stage
+  return token !== undefined && proof !== undefined && request.method !== 'HEAD' && canOpen(engine, stage)
 }
 
 /** Begins an answer that leaves as it is written. Nothing of it leaves unsealed, whatever was asked for. */

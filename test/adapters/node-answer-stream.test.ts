@@ -323,3 +323,15 @@ it('sends no trailers, which no proof covers', async () => {
   })
   expect(await new Wire(port).send(LAST).closed()).not.toContain('x-secret')
 })
+
+it('calls back who waits for room on a connection that was lost', async () => {
+  const called = latch()
+  const never: Begin = () => new Promise(() => undefined)
+  const { port } = await streaming((_req, res) => void res.write('x'.repeat(11), () => called.open()), { begin: never })
+  const wire = new Wire(port)
+  await once(wire.socket, 'connect')
+  wire.send(GET)
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  wire.socket.destroy()
+  await called.promise
+})

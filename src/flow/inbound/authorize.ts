@@ -4,7 +4,7 @@ import { andThen, type MaybePromise, orElse, settle } from '../../core/maybe-pro
 import { anonymous } from '../../identity/peer.ts'
 import type { Decision } from '../../policy/decision.ts'
 import { ACCEPT_ENVELOPE } from '../envelope-field.ts'
-import { sealKeyOf } from '../seal-key.ts'
+import { canOpen } from '../seal-key.ts'
 import type { GuardSettings } from './guard-settings.ts'
 import type { Authorized, Claimed } from './stages.ts'
 
@@ -51,19 +51,14 @@ function refusalOf(call: Claimed, decision: Decision): 'policy-denied' | 'proof-
   return call.peer === anonymous ? 'proof-missing' : 'policy-denied'
 }
 
-/** Whether the answer to this caller can be sealed. */
-function isAnswerable(guard: GuardSettings, call: Claimed): boolean {
-  return call.session !== undefined || sealKeyOf(guard.engine, call.peer.id, call.token) !== undefined
-}
-
 /** A call without a body may ask that its answer be sealed; one with a body asks by sealing that. */
 function asksForSealing(guard: GuardSettings, call: Claimed): boolean {
-  return !call.arrival.announcesBody && call.proof?.covers(ACCEPT_ENVELOPE) === true && isAnswerable(guard, call)
+  return !call.arrival.announcesBody && call.proof?.covers(ACCEPT_ENVELOPE) === true && canOpen(guard.engine, call)
 }
 
 function judge(guard: GuardSettings, call: Claimed): MaybePromise<Judgement> {
   const { sealed } = call.announced
-  const answerable = isAnswerable(guard, call)
+  const answerable = canOpen(guard.engine, call)
   // Condition: a sealed request of a caller to whom the answer cannot be sealed is refused.
   if (sealed && !answerable) throw encryptionRequired()
   return andThen(decide(guard, call, sealed), (decision) => {

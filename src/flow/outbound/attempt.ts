@@ -180,8 +180,9 @@ function finish(engine: Engine, { call, answer, progress }: Finished): CallResul
 
 /** Nobody will read on what was to be sent. */
 function abandon({ upload, source }: Reached, cause: unknown): void {
-  const unsent = upload ?? source
-  unsent?.cancel(cause).catch(() => undefined)
+  // Whoever is still sending it hears of a failure, and not of an end.
+  if (upload !== undefined) upload.fail(cause)
+  else source?.cancel(cause).catch(() => undefined)
 }
 
 interface Watched {
