@@ -1,4 +1,5 @@
 import { primitives } from '#crypto'
+import { platform } from '#platform'
 import type { Bytes } from '../core/bytes.ts'
 import { andThen, inTurn, type MaybePromise } from '../core/maybe-promise.ts'
 import type { BodyKey } from './body-key.ts'
@@ -86,7 +87,7 @@ export function openChunks(bodyKey: BodyKey, body: Uint8Array, maxPlaintextBytes
   const length = openedLength(body.length, chunkBytes)
   // Condition: a plaintext larger than the limit is refused before a chunk is opened.
   if (length > maxPlaintextBytes) throw unopened('too-large')
-  const plaintext = new Uint8Array(length)
+  const plaintext = platform.room(length)
   const pacer = new Pacer()
   // The last chunk is shorter than the others: a body that ends with a full one lacks it.
   const opened = inTurn(Math.floor(body.length / sealedBytes) + 1, (index) => {

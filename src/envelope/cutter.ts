@@ -1,5 +1,7 @@
 import { andThen, inTurn, type MaybePromise } from '../core/maybe-promise.ts'
 
+const LEAST_BYTES = 4096
+
 /** Cuts bytes that come in any pieces into pieces of one size, and holds what is left over. */
 export class Cutter {
   readonly #size: number
@@ -34,8 +36,16 @@ export class Cutter {
 
   #hold(bytes: Uint8Array): void {
     if (bytes.length === 0) return
-    if (this.#held.length === 0) this.#held = new Uint8Array(this.#size)
+    const length = this.#length + bytes.length
+    if (length > this.#held.length) this.#grow(length)
     this.#held.set(bytes, this.#length)
-    this.#length += bytes.length
+    this.#length = length
+  }
+
+  /** By doubling: whoever opens many streams and sends little in each gets as little room. */
+  #grow(length: number): void {
+    const grown = new Uint8Array(Math.min(this.#size, Math.max(length, 2 * this.#held.length, LEAST_BYTES)))
+    grown.set(this.#held.subarray(0, this.#length))
+    this.#held = grown
   }
 }

@@ -60,6 +60,9 @@ export function headerLength(recipients: readonly WrappedKey[]): number {
 export function putHeader(envelope: Bytes, { suite, recipients, salt, commitment }: HeaderParts): Bytes {
   envelope.set(MAGIC)
   envelope[4] = suite.id
+  // The room may not be empty: each byte of the header is put here.
+  envelope[5] = 0
+  envelope[6] = 0
   envelope[7] = recipients.length
   let at = START_BYTES
   for (const recipient of recipients) at = putRecipient(envelope, at, recipient)

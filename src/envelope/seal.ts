@@ -1,4 +1,5 @@
 import { primitives } from '#crypto'
+import { platform } from '#platform'
 import type { Bytes } from '../core/bytes.ts'
 import { andThen, type MaybePromise } from '../core/maybe-promise.ts'
 import type { MacKey } from '../crypto/primitives.ts'
@@ -73,7 +74,7 @@ function write(
   const { suite, salt } = bound
   return andThen(contentKeys(dataKey, bound), ({ key, baseNonce, commitment }) => {
     const headerBytes = headerLength(recipients)
-    const bytes = new Uint8Array(headerBytes + bodyBytes)
+    const bytes = platform.room(headerBytes + bodyBytes)
     const head = putHeader(bytes, { suite, recipients, salt, commitment })
     return andThen(headerMac(dataKey, head), (mac) => {
       bytes.set(mac, head.length)

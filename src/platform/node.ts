@@ -11,6 +11,7 @@ const SETTLE_MS = 50
 const POLL_MS = 2000
 const PIECE_BYTES = 262_144
 const PART_NAME = 64
+const MUCH_BYTES = 65_536
 
 function fileWrong(option: string, fix: string): CountersignError {
   return new CountersignError('option-invalid', { detail: { option, fix } })
@@ -133,6 +134,9 @@ export const platform: Platform = Object.freeze({
   createContext,
   responsesAreScript: isNode,
   fetchKeepsStreams: isNode,
+  // Zeroing what is much and is written at once anyway costs as much as writing it.
+  room: (bytes: number) =>
+    bytes < MUCH_BYTES ? new Uint8Array(bytes) : new Uint8Array(Buffer.allocUnsafeSlow(bytes).buffer as ArrayBuffer),
   nextTurn: () => new Promise<void>((resolve) => setImmediate(resolve)),
   monotonicMs: () => performance.now(),
 })

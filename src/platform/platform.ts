@@ -1,3 +1,5 @@
+import type { Bytes } from '../core/bytes.ts'
+
 /** A watch that can be given up. */
 export interface Watch {
   close(): void
@@ -36,6 +38,8 @@ export interface Platform {
    * redirect at all.
    */
   readonly fetchKeepsStreams: boolean
+  /** A buffer of its own for as many bytes, whatever was there before: whoever asks writes all of it, or drops it. */
+  room(bytes: number): Bytes
   /** Waits until whatever else is due had its turn: timers, sockets. */
   nextTurn(): Promise<void>
   /** A clock that never goes back: milliseconds since some start. */

@@ -22,6 +22,7 @@ export const platform: Platform = Object.freeze({
   createContext: () => undefined,
   responsesAreScript: false,
   fetchKeepsStreams: false,
+  room: (bytes: number) => new Uint8Array(bytes),
   nextTurn: () => new Promise<void>((resolve) => setTimeout(resolve, 0)),
   monotonicMs: () => performance.now(),
 })
