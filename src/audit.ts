@@ -5,7 +5,6 @@ export { type MemorySink, type MemorySinkOptions, memorySink } from './audit/mem
 export type { AuditDetail } from './audit/note.ts'
 export { type AuditFilter, readAudit } from './audit/read-audit.ts'
 export type { Redact } from './audit/redact.ts'
-export type { Schedule, Timer } from './audit/schedule.ts'
 export type { AuditSink } from './audit/sink.ts'
 export { streamSink } from './audit/stream-sink.ts'
 export type { TextStream } from './audit/text-stream.ts'
@@ -17,3 +16,4 @@ export {
   type TrailIdentity,
 } from './audit/trail.ts'
 export type { AuditTrailOptions } from './audit/trail-options.ts'
+export type { Schedule, Timer } from './core/schedule.ts'

@@ -1,5 +1,5 @@
+import { type Schedule, type Timer, within } from '../core/schedule.ts'
 import type { AuditEvent } from './event.ts'
-import { type Schedule, type Timer, within } from './schedule.ts'
 import type { AuditSink } from './sink.ts'
 
 const MAX_BATCH = 512

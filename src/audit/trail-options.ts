@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.ts'
+import type { Schedule } from '../core/schedule.ts'
 import type { Redact } from './redact.ts'
-import type { Schedule } from './schedule.ts'
 import type { AuditSink } from './sink.ts'
 
 /** What an audit trail is made from. */

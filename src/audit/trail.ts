@@ -2,11 +2,11 @@ import { type Clock, systemClock } from '../core/clock.ts'
 import type { ErrorDetail } from '../core/errors.ts'
 import type { NoticeType, Report } from '../core/notice.ts'
 import { checkOptions } from '../core/options.ts'
+import { type Schedule, systemSchedule, within } from '../core/schedule.ts'
 import { type AuditEvent, type EventDraft, textLimits } from './event.ts'
 import { type AuditDetail, noteOf } from './note.ts'
 import { plainText } from './plain-text.ts'
 import { eventOf, redacted } from './redact.ts'
-import { type Schedule, systemSchedule, within } from './schedule.ts'
 import { auditTrailOptionsSchema } from './schema.ts'
 import { SinkQueue } from './sink-queue.ts'
 import { createStamps } from './stamp.ts'
@@ -184,7 +184,7 @@ class Trail {
 
 /** Takes from a notice what an event has a place for: the option or file it is about, and the sentence on what to do. */
 function noticeOf(type: NoticeType, detail: ErrorDetail): EventDraft {
-  const { option, fix, step, rule, keyId, clockDifferenceSeconds } = detail
+  const { option, fix, step, rule, keyId, clockDifferenceSeconds, count } = detail
   return {
     type,
     ...(option === undefined ? {} : { name: option }),
@@ -193,5 +193,6 @@ function noticeOf(type: NoticeType, detail: ErrorDetail): EventDraft {
     ...(rule === undefined ? {} : { rule }),
     ...(keyId === undefined ? {} : { keyId }),
     ...(clockDifferenceSeconds === undefined ? {} : { clockDifferenceSeconds }),
+    ...(count === undefined ? {} : { count }),
   }
 }

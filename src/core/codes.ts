@@ -25,6 +25,7 @@ function entry(kind: Kind, status: number, sentence: string, more: Partial<CodeE
 const config = (sentence: string) => entry('config', 500, sentence)
 const malformed = (sentence: string, status = 400) => entry('malformed', status, sentence)
 const unauthenticated = (sentence: string) => entry('unauthenticated', 400, sentence)
+const unauthorized = (sentence: string) => entry('unauthenticated', 401, sentence)
 const unavailable = (sentence: string, status = 503) =>
   entry('unavailable', status, sentence, { retryable: status === 503 })
 const upstream = (sentence: string, retryable = false) => entry('upstream', 502, sentence, { retryable })
@@ -81,6 +82,14 @@ export const codes = Object.freeze({
   'token-untrusted': unauthenticated('Nobody who is trusted vouches for the workload identity token.'),
   'token-revoked': unauthenticated('The workload, its key or its token was revoked.'),
 
+  // The same, where the answer says how to authenticate (`WWW-Authenticate`).
+  'authentication-required': unauthorized('The request carries nothing that tells who sent it.'),
+  'authentication-failed': unauthorized('What the request carries does not tell who sent it.'),
+  'bearer-invalid': unauthorized('The access token does not hold.'),
+  'dpop-invalid': unauthorized('The proof of possession of the access token does not hold.'),
+  'dpop-nonce-required': unauthorized('The proof of possession lacks a nonce that holds.'),
+  'api-key-invalid': unauthorized('The API key does not hold.'),
+
   // The caller is known and may not.
   'policy-denied': entry('forbidden', 403, 'The policy does not allow this call.'),
 
@@ -94,6 +103,7 @@ export const codes = Object.freeze({
   'replay-full': unavailable('The memory of seen proofs is full for this caller.'),
   'key-service-unavailable': unavailable('The key service cannot be reached.'),
   'replay-unavailable': unavailable('The store of seen proofs cannot be reached.'),
+  'trust-unavailable': unavailable('Who is to be believed could not be found out for too long.'),
   'workload-closed': unavailable('The workload was closed.'),
   'credentials-unavailable': unavailable('The workload has no credentials that hold now.'),
   'policy-unavailable': unavailable('The policy could not decide.'),

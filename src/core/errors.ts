@@ -14,6 +14,8 @@ export interface ErrorDetail {
   readonly clockDifferenceSeconds?: number
   readonly keyId?: string
   readonly rule?: string
+  /** How often it happened. */
+  readonly count?: number
 }
 
 /** What a `CountersignError` may be given besides its code. */

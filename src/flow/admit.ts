@@ -15,6 +15,7 @@ import { ownRoute } from './inbound/own-routes.ts'
 import { parse } from './inbound/parse.ts'
 import { read } from './inbound/read.ts'
 import type { Arrival, Authorized, Claimed, Opened, Parsed, Reached, Read } from './inbound/stages.ts'
+import { challengeFields } from './inbound/ways.ts'
 import { problemOf } from './problem.ts'
 import { recordCallee } from './trail.ts'
 
@@ -68,7 +69,9 @@ function refuse(
     throw cause
   }
   const error = isCountersignError(cause) ? cause : new CountersignError('request-malformed', { cause })
-  return { kind: 'answered', arrival, stage, callId, startedAt, response: problemOf(error.code, callId), error }
+  const problem = problemOf(error.code, callId)
+  const response = { ...problem, fields: problem.fields.and(challengeFields(guard.accept, error)) }
+  return { kind: 'answered', arrival, stage, callId, startedAt, response, error }
 }
 
 function answered(given: { arrival: Arrival; stage: Claimed; own: OwnAnswer }): Answered {

@@ -84,6 +84,8 @@ export interface Engine {
   readonly unproven: Ration
   /** Undefined where sessions are off. */
   readonly sessions: Sessions | undefined
+  /** Has something done when the workload is closed. */
+  onClose(task: () => void): void
   /** Throws `workload-closed` after `close()`. */
   assertOpen(): void
 }

@@ -17,7 +17,10 @@ export interface Vouching {
 
 /** Whether trust still vouches for the token behind a session: asked anew for each version of trust, and no oftener. */
 export function isVouched(engine: Vouching, held: Vouched): MaybePromise<boolean> {
-  return held.generation === engine.trust.current().generation || vouchAgain(engine, held)
+  const trust = engine.trust.current()
+  // Condition: a session is not kept up by trust that has grown too old.
+  trust.assertFresh(held.token.id)
+  return held.generation === trust.generation || vouchAgain(engine, held)
 }
 
 async function vouchAgain(engine: Vouching, held: Vouched): Promise<boolean> {
@@ -27,7 +30,7 @@ async function vouchAgain(engine: Vouching, held: Vouched): Promise<boolean> {
     held.generation = trust.generation
     return true
   } catch (cause) {
-    if (!isCountersignError(cause)) throw cause
+    if (!isCountersignError(cause) || cause.code === 'trust-unavailable') throw cause
     return false
   }
 }

@@ -1,4 +1,10 @@
+import type { Clock } from '../core/clock.ts'
+import type { CountersignError } from '../core/errors.ts'
 import type { MaybePromise } from '../core/maybe-promise.ts'
+import type { Report } from '../core/notice.ts'
+import type { Peer } from '../identity/peer.ts'
+import type { ReplayStore } from '../replay/store.ts'
+import type { Suspect } from '../trust/trust.ts'
 
 /** What an authenticator may look at. Header values are as they arrived: nothing in them is proven yet. */
 export interface Evidence {
@@ -21,7 +27,63 @@ export interface Established {
  */
 export interface Authenticator {
   readonly name: string
-  /** The `WWW-Authenticate` challenge of this way, where it has one. */
+  /** The `WWW-Authenticate` challenge of this way, where it has one: refusals for want of a proof are 401 then. */
   readonly challenge?: string
   authenticate(evidence: Evidence): MaybePromise<Established | undefined>
+}
+
+/** What of a workload an authenticator of the library's own may know. */
+export interface Surroundings {
+  /** The workload that is called. */
+  readonly id: string
+  readonly clock: Clock
+  readonly toleranceSeconds: number
+  readonly report: Report
+  readonly replay: ReplayStore
+  /** The origins and URL prefixes at which the workload answers, by its own configuration alone. */
+  urls(): readonly string[]
+  isRevoked(what: Suspect): boolean
+}
+
+const BOUND: unique symbol = Symbol('countersign.bound-authenticator')
+
+/** An authenticator of the library's own at work for one guard. What it throws is refused by its own code. */
+export interface BoundAuthenticator {
+  readonly [BOUND]: true
+  readonly name: string
+  authenticate(evidence: Evidence): MaybePromise<Peer | undefined>
+  /** The header fields (name, value, …) of a refusal that say how to authenticate here. */
+  challenge(error: CountersignError): readonly string[]
+  close(): void
+}
+
+/** Where an authenticator of the library's own is bound to the workload it serves. */
+export const BIND = Symbol('countersign.authenticator')
+
+/** An authenticator of the library's own, as it is handed around before there is a workload. */
+export interface OwnAuthenticator extends Authenticator {
+  readonly [BIND]: (around: Surroundings) => BoundAuthenticator
+}
+
+/** Tells an authenticator of the library's own from one of the user's. */
+export function isOwn(authenticator: Authenticator): authenticator is OwnAuthenticator {
+  return BIND in authenticator
+}
+
+/** Tells an authenticator of the library's own at work from one of the user's. */
+export function isBound(way: Authenticator | BoundAuthenticator): way is BoundAuthenticator {
+  return BOUND in way
+}
+
+/** Makes an authenticator that does its work only where it was bound to a workload. */
+export function ownAuthenticator(
+  name: string,
+  bind: (around: Surroundings) => Omit<BoundAuthenticator, 'name' | typeof BOUND>,
+): Authenticator {
+  const own: OwnAuthenticator = {
+    name,
+    authenticate: () => undefined,
+    [BIND]: (around) => Object.freeze({ [BOUND]: true as const, name, ...bind(around) }),
+  }
+  return Object.freeze(own)
 }

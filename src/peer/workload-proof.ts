@@ -64,7 +64,7 @@ export function acceptsSessions(authenticator: Authenticator): boolean {
 }
 
 /** Tells whether the engine serves this authenticator itself. */
-export function isWorkloadProof(authenticator: Authenticator): authenticator is WorkloadProofAuthenticator {
+export function isWorkloadProof(authenticator: { readonly name: string }): authenticator is WorkloadProofAuthenticator {
   return PROOFS in authenticator
 }
 

@@ -1,6 +1,6 @@
 import { compactVerify } from 'jose'
 import { type Clock, nowSeconds } from '../core/clock.ts'
-import { CountersignError } from '../core/errors.ts'
+import { CountersignError, isCountersignError } from '../core/errors.ts'
 import type { Jwk } from '../crypto/primitives.ts'
 import type { WorkloadId } from '../identity/workload-id.ts'
 import type { Anchor, Trust } from '../trust/trust.ts'
@@ -10,26 +10,30 @@ import { isSameKey, readProofKey, readSealKey } from './named-keys.ts'
 import { tokenInvalid } from './refusal.ts'
 import type { VerifiedToken } from './verified-token.ts'
 import { checkSpiffe, chooseAnchor, readIssuer, readSubject } from './vouch.ts'
-import { readHeader } from './wit-header.ts'
+import { readHeader, type WitHeader } from './wit-header.ts'
 
 /** What a token is judged by. */
 export interface Grounds {
   readonly trust: Trust
   readonly clock: Clock
   readonly toleranceSeconds: number
+  /** Looks for a newer version of trust where a token of this origin names a key that is not known. */
+  readonly renew?: (origin: string) => Promise<Trust | undefined>
+}
+
+/** A token that held, and the version of trust that vouched for it. */
+export interface Examined {
+  readonly verified: VerifiedToken
+  readonly generation: number
 }
 
 /** Verifies a workload identity token that has passed the gate: every check, in the order of the standard. */
-export async function examineWit(
-  token: string,
-  { header, claims }: GatedToken,
-  grounds: Grounds,
-): Promise<VerifiedToken> {
-  const { trust, clock, toleranceSeconds } = grounds
+export async function examineWit(token: string, { header, claims }: GatedToken, grounds: Grounds): Promise<Examined> {
+  const { clock, toleranceSeconds } = grounds
   const head = readHeader(header)
   const id = readSubject(claims)
   checkSpiffe(id, head, claims)
-  const anchor = chooseAnchor(id, head, trust)
+  const { anchor, trust } = await findAnchor(id, head, grounds)
   const { keyId } = anchor
   const issuer = readIssuer(claims, trust.issuersFor(id))
   await verifySignature(token, anchor, head.alg)
@@ -39,7 +43,7 @@ export async function examineWit(
   checkOneUse({ proof: proof.jwk, seal: sealKey, anchors: trust.anchorsFor(id) ?? [] }, keyId)
   const tokenId = readTokenId(claims, keyId)
   checkRevoked(trust, { id, keyIds: [keyId, proof.keyId, ...(sealKey ? [sealKey.kid] : [])], tokenId })
-  return Object.freeze({
+  const verified = Object.freeze({
     token,
     id,
     ...(issuer === undefined ? {} : { issuer }),
@@ -52,6 +56,21 @@ export async function examineWit(
     ...(sealKey === undefined ? {} : { sealKey }),
     claims,
   })
+  return { verified, generation: trust.generation }
+}
+
+/** A key that was published a moment ago may not be known yet: it is looked for once. */
+async function findAnchor(id: WorkloadId, head: WitHeader, { trust, renew }: Grounds) {
+  // Condition: a token is not judged by trust that has grown too old.
+  trust.assertFresh(id)
+  try {
+    return { anchor: chooseAnchor(id, head, trust), trust }
+  } catch (error) {
+    const isUnknown = isCountersignError(error, 'token-untrusted') && error.detail.step === 'kid'
+    const newer = isUnknown ? await renew?.(id.origin) : undefined
+    if (newer === undefined) throw error
+    return { anchor: chooseAnchor(id, head, newer), trust: newer }
+  }
 }
 
 async function verifySignature(token: string, { keyId, jwk }: Anchor, alg: string): Promise<void> {

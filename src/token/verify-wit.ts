@@ -23,6 +23,8 @@ export interface TokenVerifierOptions {
   readonly toleranceSeconds: number
   /** How many verified tokens are remembered; the oldest goes first. By default 1000. */
   readonly maxEntries?: number
+  /** Looks for a newer version of trust where a token of this origin names a key that is not known. */
+  readonly renew?: (origin: string) => Promise<Trust | undefined>
 }
 
 interface Remembered {
@@ -34,7 +36,7 @@ interface Remembered {
 
 /** Makes a verifier. What it remembers is keyed on the whole token, so a token with another spelling is another token. */
 export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifier {
-  const { clock, toleranceSeconds, maxEntries = 1000 } = options
+  const { clock, toleranceSeconds, maxEntries = 1000, renew } = options
   const remembered = new Map<string, Remembered>()
   const pending = new Map<string, Promise<VerifiedToken>>()
 
@@ -47,8 +49,8 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
   }
 
   async function examine(token: string, trust: Trust): Promise<VerifiedToken> {
-    const { generation } = trust
-    const verified = await examineWit(token, gateToken(token), { trust, clock, toleranceSeconds })
+    const grounds = { trust, clock, toleranceSeconds, ...(renew === undefined ? {} : { renew }) }
+    const { verified, generation } = await examineWit(token, gateToken(token), grounds)
     // Only what held is remembered: a stranger cannot fill this memory.
     remember(generation, verified)
     return verified
@@ -69,7 +71,11 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
       // Condition: a token that held under another version of trust is verified anew.
       if (known === undefined || known.generation !== trust.generation) return verifyAnew(token, trust)
       const now = clock.now()
-      if (now < known.refusedFrom) return known.verified
+      if (now < known.refusedFrom) {
+        // Condition: a remembered token is not believed by trust that has grown too old.
+        trust.assertFresh(known.verified.id)
+        return known.verified
+      }
       remembered.delete(token)
       // Condition: a remembered token is refused once its time is over.
       throw outsideItsTime('exp', (now - known.verified.expiresAt) / 1000, known.verified.keyId)

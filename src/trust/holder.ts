@@ -1,12 +1,21 @@
+import type { Code } from '../core/codes.ts'
 import { CountersignError, isCountersignError } from '../core/errors.ts'
-import type { Report } from '../core/notice.ts'
+import { type BoundTrust, bindSource } from './bound-source.ts'
 import { parseBundle } from './bundle.ts'
-import type { TrustSource } from './source.ts'
+import type { Follower } from './remote-options.ts'
 import { compileTrust, type Trust } from './trust.ts'
+import type { TrustSource } from './trust-source.ts'
 
 /** Holds the version of the trust bundle that counts now. */
 export interface TrustHolder {
   current(): Trust
+  /**
+   * Looks for a newer version because a token of this origin names a key that is not known; undefined where there is
+   * none.
+   */
+  renew(origin: string): Promise<Trust | undefined>
+  /** What is wrong now; empty where nothing is. */
+  health(): Code[]
   /** Loads anew. It does not reject: an invalid version is reported, and the one before stays. */
   reload(): Promise<void>
   close(): void
@@ -18,11 +27,20 @@ interface Version {
   readonly text: string
 }
 
-async function loadVersion(source: TrustSource, before: Version | undefined): Promise<Version> {
+async function loadVersion(source: BoundTrust, before: Version | undefined): Promise<Version> {
   const bundle = parseBundle(await source.load())
   const text = JSON.stringify(bundle)
   if (before?.text === text) return before
-  return { trust: await compileTrust(bundle, (before?.trust.generation ?? 0) + 1), text }
+  return { trust: await compileTrust(bundle, (before?.trust.generation ?? 0) + 1, source.remote), text }
+}
+
+function isStale(document: { assertFresh(): void }): boolean {
+  try {
+    document.assertFresh()
+    return false
+  } catch {
+    return true
+  }
 }
 
 /** A source of the user's own may throw anything. */
@@ -54,7 +72,9 @@ function oneAtATime(run: () => Promise<void>): () => Promise<void> {
  * Loads the bundle, throws `trust-invalid` where it cannot be used, and from then on follows its source: a valid new
  * version takes the place of the old one as a whole, an invalid one leaves it.
  */
-export async function createTrustHolder(source: TrustSource, report: Report): Promise<TrustHolder> {
+export async function createTrustHolder(given: TrustSource, follower: Follower): Promise<TrustHolder> {
+  const { report } = follower
+  const source = bindSource(given, follower)
   let closed = false
   const reload = oneAtATime(async () => {
     if (closed) return
@@ -88,6 +108,12 @@ export async function createTrustHolder(source: TrustSource, report: Report): Pr
   return Object.freeze({
     current: () => version.trust,
     reload,
+    async renew(origin: string) {
+      if ((await source.remote.get(origin)?.renew()) !== true) return undefined
+      await reload()
+      return version.trust
+    },
+    health: () => ([...source.remote.values()].some(isStale) ? ['trust-unavailable' as const] : []),
     close() {
       closed = true
       watch?.close()

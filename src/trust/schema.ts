@@ -3,6 +3,7 @@ import type { Jwk } from '../crypto/primitives.ts'
 import { suiteOf } from '../crypto/suites.ts'
 import { hasPrivateMembers } from '../keys/jwk.ts'
 import { curveKey } from '../keys/schema.ts'
+import type { TrustUrlOptions } from './trust-url-options.ts'
 
 const text = z.string().min(1, 'write a text that is not empty')
 const uri = z.string().regex(/^[A-Za-z][A-Za-z0-9+.-]*:[\x21-\x7e]+$/, 'write an absolute URI')
@@ -50,6 +51,28 @@ const domainKey = anyKey.superRefine((jwk, context) => {
   const result = anchor.safeParse(jwk)
   for (const { path, message } of result.error?.issues ?? []) context.addIssue({ code: 'custom', path, message })
 })
+
+/** Whether a key of a document that others write for many readers can vouch for tokens here; what else it holds is passed over. */
+export function isAnchor(jwk: Jwk): boolean {
+  return !isForSomethingElse(jwk) && anchor.safeParse(jwk).success
+}
+
+const seconds = (least: number, most: number) =>
+  z.number().min(least, `give at least ${least} seconds`).max(most, `give at most ${most} seconds`)
+
+/** How a document at a distance is followed. */
+const followOptions = {
+  maxStaleSeconds: seconds(1, 604_800).optional(),
+  refreshSeconds: seconds(1, 86_400).optional(),
+  snapshot: text.optional(),
+  fetch: z.custom<typeof fetch>((value) => typeof value === 'function', 'give a function as fetch is').optional(),
+}
+
+export const trustUrlOptionsSchema = z.strictObject({
+  trustDomain: text,
+  issuers: z.array(uri).optional(),
+  ...followOptions,
+}) as unknown as z.ZodType<TrustUrlOptions>
 
 function atLeastOne<T extends z.ZodType>(keys: T) {
   return z.array(keys).min(1, 'give at least one key, or leave it out')

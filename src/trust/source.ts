@@ -1,10 +1,8 @@
 import { fileSource } from '../keys/file-source.ts'
-import type { Source } from '../keys/source.ts'
+import { bindSource, FOLLOW, type FollowedTrustSource } from './bound-source.ts'
 import { parseBundle, type TrustBundle } from './bundle.ts'
 import { mergeBundles } from './merge.ts'
-
-/** Gives the trust bundle, and says when there may be a new one. */
-export type TrustSource = Source<TrustBundle>
+import type { TrustSource } from './trust-source.ts'
 
 /**
  * Gives trust from memory: a bundle in code. Who may speak for whom is decided by nothing but this document.
@@ -43,7 +41,18 @@ export function trustFile(path: string): TrustSource {
  * const trust = mergeTrust(trustFile('countersign/trust.json'), trustBundle(partners))
  */
 export function mergeTrust(...sources: TrustSource[]): TrustSource {
-  return Object.freeze({
+  const merged: FollowedTrustSource = {
+    ...mergedOf(sources),
+    [FOLLOW](follower) {
+      const bound = sources.map((source) => bindSource(source, follower))
+      return { ...mergedOf(bound), remote: new Map(bound.flatMap(({ remote }) => [...remote])) }
+    },
+  }
+  return Object.freeze(merged)
+}
+
+function mergedOf(sources: readonly TrustSource[]) {
+  return {
     async load() {
       return mergeBundles((await Promise.all(sources.map((source) => source.load()))).map(parseBundle))
     },
@@ -55,5 +64,5 @@ export function mergeTrust(...sources: TrustSource[]): TrustSource {
         },
       }
     },
-  })
+  }
 }

@@ -5,6 +5,7 @@ import type { Jwk } from '../crypto/primitives.ts'
 import { type Curve, type SignatureSuite, suiteOfKey } from '../crypto/suites.ts'
 import type { WorkloadId } from '../identity/workload-id.ts'
 import { thumbprint } from '../keys/jwk.ts'
+import type { RemoteTrust } from './bound-source.ts'
 import { type TrustBundle, trustInvalid, trustOriginOf } from './bundle.ts'
 import { isForSomethingElse } from './schema.ts'
 
@@ -36,6 +37,8 @@ export interface Trust {
   /** The workload that answers at an origin. */
   peerAt(origin: string): string | undefined
   isRevoked(what: Suspect): boolean
+  /** Throws `trust-unavailable` where what is known of an identifier's domain is older than it may be. */
+  assertFresh(id: WorkloadId): void
 }
 
 const NONE: readonly never[] = Object.freeze([])
@@ -99,7 +102,11 @@ async function compileWorkloads(bundle: TrustBundle) {
 }
 
 /** Makes a bundle ready to be asked; keys that are no points of their curves are refused here, not at a call. */
-export async function compileTrust(bundle: TrustBundle, generation: number): Promise<Trust> {
+export async function compileTrust(
+  bundle: TrustBundle,
+  generation: number,
+  remote: RemoteTrust = new Map(),
+): Promise<Trust> {
   const domains = await compileDomains(bundle)
   const workloads = await compileWorkloads(bundle)
   const revokedWorkloads = new Set(bundle.revoked?.workloads)
@@ -116,5 +123,9 @@ export async function compileTrust(bundle: TrustBundle, generation: number): Pro
     peerAt: (origin: string) => workloads.peers.get(origin),
     isRevoked: ({ id, keyId, tokenId }: Suspect) =>
       has(revokedWorkloads, id) || has(revokedKeys, keyId) || has(revokedTokens, tokenId),
+    assertFresh(id: WorkloadId) {
+      // A pinned workload is not vouched for by its domain.
+      if (remote.size > 0 && !workloads.pinned.has(id.id)) remote.get(id.origin)?.assertFresh()
+    },
   })
 }

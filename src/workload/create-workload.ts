@@ -18,6 +18,7 @@ import { memoryReplay } from '../replay/memory-replay.ts'
 import { createTokenVerifier } from '../token/verify-wit.ts'
 import { createCredentialHolder } from '../token/wallet.ts'
 import { createTrustHolder, type TrustHolder } from '../trust/holder.ts'
+import { createLifetime } from './lifetime.ts'
 import { runtimeFetch } from './runtime-fetch.ts'
 import { workloadOptionsSchema } from './schema.ts'
 import { secureFetch } from './secure-fetch.ts'
@@ -44,14 +45,14 @@ export async function createWorkload(options: WorkloadOptions): Promise<Workload
   const clock = checked.clock ?? systemClock
   const trail = trailOf(checked.audit)
   const audit = trail.for({ workload: id, clock })
-  const trust = await createTrustHolder(checked.trust, audit.report)
+  const trust = await createTrustHolder(checked.trust, { clock, report: audit.report })
   const holding = { id, source: checked.credentials, clock, report: audit.report }
   const credentials = await createCredentialHolder(holding).catch((cause) => {
     trust.close()
     throw cause
   })
   const toleranceSeconds = checked.clockToleranceSeconds ?? 30
-  let open = true
+  const { onClose, assertOpen, end } = createLifetime()
   const engine: Engine = Object.freeze({
     id,
     clock,
@@ -59,7 +60,7 @@ export async function createWorkload(options: WorkloadOptions): Promise<Workload
     mode: checked.mode ?? 'enforce',
     credentials,
     trust,
-    tokens: createTokenVerifier({ clock, toleranceSeconds }),
+    tokens: createTokenVerifier({ clock, toleranceSeconds, renew: (origin) => trust.renew(origin) }),
     replay: checked.replay ?? memoryReplay({ clock }),
     audit,
     report: audit.report,
@@ -69,17 +70,16 @@ export async function createWorkload(options: WorkloadOptions): Promise<Workload
     peers: createPeerMemory(),
     unproven: createRation(UNPROVEN_SIGNATURES),
     sessions: checked.sessions === false ? undefined : createSessions(checked.sessions ?? {}, clock),
-    assertOpen() {
-      // Condition: a workload that was closed makes and takes no calls.
-      if (!open) throw new CountersignError('workload-closed')
-    },
+    onClose,
+    assertOpen,
   })
-  const workload = workloadOf(engine, async () => {
-    if (!open) return
-    open = false
+  onClose(() => {
     trust.close()
     credentials.close()
     engine.sessions?.table.end(() => true)
+  })
+  const workload = workloadOf(engine, async () => {
+    if (!end()) return
     audit.write({ type: 'workload.closed' })
     // A trail of the caller's own may serve others: only what this workload made for itself is closed.
     await (trail === checked.audit ? trail.flush() : trail.close())
@@ -95,7 +95,7 @@ function workloadOf(engine: Engine, close: () => Promise<void>): Workload {
     fetch: secureFetch(engine, { peerAt: engine.peerAt, baseUrl: undefined, basePath: '' }, {}),
     client: (options: ClientOptions) => clientOf(engine, options),
     health() {
-      const problems = engine.credentials.health()
+      const problems = [...engine.credentials.health(), ...engine.trust.health()]
       return { ok: problems.length === 0, problems }
     },
     endSessions: (matches: SessionMatcher) => endSessions(engine, matches),

@@ -20,7 +20,7 @@ export const workloadOptionsSchema = z.strictObject({
     'give credentialFile(path), selfIssued(key) or issued({ key, token })',
     'load',
   ),
-  trust: withMethods<WorkloadOptions['trust']>('give trustFile(path) or trustBundle(bundle)', 'load'),
+  trust: withMethods<WorkloadOptions['trust']>('give trustFile(path), trustUrl(url, …) or trustBundle(bundle)', 'load'),
   peers: z
     .union(
       [

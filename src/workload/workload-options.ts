@@ -5,7 +5,7 @@ import type { Mode, Transport } from '../flow/engine.ts'
 import type { CredentialSource } from '../keys/credentials.ts'
 import type { ReplayStore } from '../replay/store.ts'
 import type { SessionOptions } from '../session/session-options.ts'
-import type { TrustSource } from '../trust/source.ts'
+import type { TrustSource } from '../trust/trust-source.ts'
 
 /** Which workload answers behind an origin: a record of origin to identifier, or a function of the URL. */
 export type PeerDirectory = Readonly<Record<string, string>> | ((url: URL) => string | undefined)

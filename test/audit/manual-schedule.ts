@@ -1,4 +1,4 @@
-import type { Schedule } from '../../src/audit/schedule.ts'
+import type { Schedule } from '../../src/core/schedule.ts'
 
 /** Timers that run when the test says so. */
 export function manualSchedule() {

@@ -5,23 +5,47 @@ import type { TokenVerifier, VerifiedToken } from '../../src/token/verify-wit.ts
 import type { Trust } from '../../src/trust/trust.ts'
 
 // Only what is looked at of a token and of trust.
-const token = { token: 'a.b.c' } as VerifiedToken
-const version = (generation: number) => ({ generation }) as Trust
+const token = { token: 'a.b.c', id: { id: 'spiffe://acme.test/orders' } } as VerifiedToken
+const version = (generation: number, assertFresh = () => {}) => ({ generation, assertFresh }) as unknown as Trust
 
 /** A trust whose version is set by hand, and a verifier that writes down what it was asked. */
 function createVouching(verdict: () => VerifiedToken | Promise<VerifiedToken>) {
   const asked: [string, number][] = []
-  const state = { generation: 1 }
+  const state = { generation: 1, assertFresh: () => {} }
   const verify: TokenVerifier['verify'] = (text, { generation }) => {
     asked.push([text, generation])
     return verdict()
   }
-  const trust = { current: () => version(state.generation), reload: async () => undefined, close: () => undefined }
+  const trust = {
+    current: () => version(state.generation, state.assertFresh),
+    reload: async () => undefined,
+    renew: async () => undefined,
+    health: () => [],
+    close: () => undefined,
+  }
   const vouching: Vouching = { tokens: { verify }, trust }
   return { vouching, asked, state }
 }
 
 describe('whether trust still vouches for the token behind a session', () => {
+  it('a session is not kept up by trust that has grown too old', async () => {
+    const { vouching, state } = createVouching(() => token)
+    state.assertFresh = () => {
+      throw new CountersignError('trust-unavailable')
+    }
+    expect(() => isVouched(vouching, { token, generation: 1 })).toThrow('too long')
+    state.assertFresh = () => {}
+    expect(isVouched(vouching, { token, generation: 1 })).toBe(true)
+  })
+
+  it('does not end because trust could not be refreshed', async () => {
+    const { vouching, state } = createVouching(() => {
+      throw new CountersignError('trust-unavailable')
+    })
+    state.generation = 2
+    await expect(isVouched(vouching, { token, generation: 1 })).rejects.toThrow('too long')
+  })
+
   it('is not asked again under the version that has vouched for it, and is known at once', () => {
     const { vouching, asked } = createVouching(() => token)
     expect(isVouched(vouching, { token, generation: 1 })).toBe(true)

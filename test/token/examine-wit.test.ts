@@ -15,8 +15,8 @@ beforeAll(async () => {
 
 const refused = (code: string, step: string) => expect.objectContaining({ code, detail: { step, keyId: 'anchor-1' } })
 
-function examine(token: string, trust: Trust = acme.trust) {
-  return examineWit(token, gateToken(token), { trust, clock: clockAt(), toleranceSeconds: 30 })
+async function examine(token: string, trust: Trust = acme.trust) {
+  return (await examineWit(token, gateToken(token), { trust, clock: clockAt(), toleranceSeconds: 30 })).verified
 }
 
 async function examineClaims(more: Json, trust?: Trust) {

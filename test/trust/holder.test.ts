@@ -2,13 +2,15 @@ import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
+import { systemClock } from '../../src/core/clock.ts'
 import type { ErrorDetail } from '../../src/core/errors.ts'
 import type { NoticeType } from '../../src/core/notice.ts'
 import { parseWorkloadId } from '../../src/identity/workload-id.ts'
 import { generateKey, publicJwk } from '../../src/keys/jwk.ts'
 import type { TrustBundle } from '../../src/trust/bundle.ts'
 import { createTrustHolder, type TrustHolder } from '../../src/trust/holder.ts'
-import { type TrustSource, trustFile } from '../../src/trust/source.ts'
+import { trustFile } from '../../src/trust/source.ts'
+import type { TrustSource } from '../../src/trust/trust-source.ts'
 import { refusalOf } from '../core/refusal.ts'
 
 const make = async (kid: string) => publicJwk(await generateKey({ alg: 'ES256', kid }))
@@ -86,17 +88,19 @@ const keyIds = (holder: TrustHolder) =>
 describe('createTrustHolder', () => {
   it('loads at once', async () => {
     const notices = createNotices()
-    const holder = await createTrustHolder({ load: () => first }, notices.report)
+    const holder = await createTrustHolder({ load: () => first }, { clock: systemClock, report: notices.report })
     expect([keyIds(holder), holder.current().generation, notices.seen]).toEqual([['first'], 1, []])
     holder.close()
   })
 
   it('throws where the first bundle cannot be used, and leaves no watch', async () => {
     const manual = createManual(invalid)
-    expect((await refusalOf(() => createTrustHolder(manual.source, () => {}))).code).toBe('trust-invalid')
+    expect(
+      (await refusalOf(() => createTrustHolder(manual.source, { clock: systemClock, report: () => {} }))).code,
+    ).toBe('trust-invalid')
     expect(manual.isOpen()).toBe(false)
     const failing: TrustSource = { load: () => Promise.reject(new Error('MARKER')) }
-    const error = await refusalOf(() => createTrustHolder(failing, () => {}))
+    const error = await refusalOf(() => createTrustHolder(failing, { clock: systemClock, report: () => {} }))
     expect(error.code).toBe('trust-invalid')
     expect(error.message).not.toContain('MARKER')
   })
@@ -104,7 +108,7 @@ describe('createTrustHolder', () => {
   it('puts a new version in place as a whole, and says so', async () => {
     const notices = createNotices()
     let bundle = first
-    const holder = await createTrustHolder({ load: () => bundle }, notices.report)
+    const holder = await createTrustHolder({ load: () => bundle }, { clock: systemClock, report: notices.report })
     const before = holder.current()
     bundle = second
     await holder.reload()
@@ -115,7 +119,10 @@ describe('createTrustHolder', () => {
 
   it('says nothing where nothing has changed', async () => {
     const notices = createNotices()
-    const holder = await createTrustHolder({ load: () => structuredClone(first) }, notices.report)
+    const holder = await createTrustHolder(
+      { load: () => structuredClone(first) },
+      { clock: systemClock, report: notices.report },
+    )
     const before = holder.current()
     await holder.reload()
     expect([holder.current() === before, notices.seen]).toEqual([true, []])
@@ -124,7 +131,7 @@ describe('createTrustHolder', () => {
   it('an invalid new trust bundle leaves the one before in place', async () => {
     const notices = createNotices()
     let next: () => TrustBundle = () => first
-    const holder = await createTrustHolder({ load: () => next() }, notices.report)
+    const holder = await createTrustHolder({ load: () => next() }, { clock: systemClock, report: notices.report })
     const before = holder.current()
     next = () => invalid
     await holder.reload()
@@ -144,7 +151,7 @@ describe('createTrustHolder', () => {
   it('loads one after the other, and ends with the newest', async () => {
     const notices = createNotices()
     const manual = createManual(first)
-    const holder = await createTrustHolder(manual.source, notices.report)
+    const holder = await createTrustHolder(manual.source, { clock: systemClock, report: notices.report })
     manual.takeOver()
     manual.change()
     await manual.asked(1)
@@ -164,7 +171,7 @@ describe('createTrustHolder', () => {
     const notices = createNotices()
     const manual = createManual(first)
     manual.takeOver()
-    const creating = createTrustHolder(manual.source, notices.report)
+    const creating = createTrustHolder(manual.source, { clock: systemClock, report: notices.report })
     await manual.asked(1)
     manual.change()
     manual.waiting[0]?.(first)
@@ -178,7 +185,7 @@ describe('createTrustHolder', () => {
   it('does nothing any more once it is closed, not even with a load under way', async () => {
     const notices = createNotices()
     const manual = createManual(first)
-    const holder = await createTrustHolder(manual.source, notices.report)
+    const holder = await createTrustHolder(manual.source, { clock: systemClock, report: notices.report })
     manual.takeOver()
     const reloading = holder.reload()
     await manual.asked(1)
@@ -207,7 +214,7 @@ describe('a holder of a trust file', () => {
     }
     await replace(JSON.stringify(first))
     const notices = createNotices()
-    const holder = await createTrustHolder(trustFile(path), notices.report)
+    const holder = await createTrustHolder(trustFile(path), { clock: systemClock, report: notices.report })
     await replace('{ "trust_domains": MARKER')
     expect(await notices.next()).toEqual(['trust.rejected', { option: path, fix: 'write valid JSON' }])
     expect(keyIds(holder)).toEqual(['first'])

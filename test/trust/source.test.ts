@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { generateKey, publicJwk } from '../../src/keys/jwk.ts'
 import type { TrustBundle } from '../../src/trust/bundle.ts'
-import { mergeTrust, type TrustSource, trustBundle, trustFile } from '../../src/trust/source.ts'
+import { mergeTrust, trustBundle, trustFile } from '../../src/trust/source.ts'
+import type { TrustSource } from '../../src/trust/trust-source.ts'
 import { refusal, refusalOf } from '../core/refusal.ts'
 
 const make = async () => publicJwk(await generateKey({ alg: 'ES256' }))

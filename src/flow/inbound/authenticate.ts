@@ -5,7 +5,7 @@ import { andThen, type MaybePromise, orElse, settle } from '../../core/maybe-pro
 import type { HttpRequest } from '../../core/message.ts'
 import { anonymous, type Peer } from '../../identity/peer.ts'
 import { readWorkloadId } from '../../identity/workload-id.ts'
-import type { Authenticator, Established } from '../../peer/authenticator.ts'
+import { type Authenticator, type Established, type Evidence, isBound } from '../../peer/authenticator.ts'
 import { isWorkloadProof, proveSession, proveWorkload } from '../../peer/workload-proof.ts'
 import { isSessionProof, type Proof } from '../../signature/proof.ts'
 import type { Engine } from '../engine.ts'
@@ -13,6 +13,7 @@ import type { OpenSession } from '../sessions.ts'
 import { isVouched } from '../vouched.ts'
 import type { GuardSettings } from './guard-settings.ts'
 import type { Authenticated, Judged, Parsed } from './stages.ts'
+import type { Way } from './ways.ts'
 
 /** Finds out who calls: the first way whose evidence is present decides, and nothing falls through to a weaker one. */
 export function authenticate(guard: GuardSettings, parsed: Parsed): MaybePromise<Authenticated> {
@@ -110,26 +111,33 @@ function covers(prefix: string, url: string): boolean {
   return url === prefix || url.startsWith(prefix.endsWith('/') ? prefix : `${prefix}/`)
 }
 
-function byEvidence(authenticator: Authenticator, parsed: Parsed): MaybePromise<Found | undefined> {
-  const { request, arrival } = parsed
-  const evidence = {
+function byEvidence(authenticator: Way, parsed: Parsed): MaybePromise<Found | undefined> {
+  const evidence = evidenceOf(parsed)
+  if (isBound(authenticator)) return andThen(authenticator.authenticate(evidence), (peer) => peer && foundOf(peer))
+  const asked = orElse(
+    () => settle(authenticator.authenticate(evidence)),
+    (cause) => {
+      const code = authenticator.challenge === undefined ? 'proof-invalid' : 'authentication-failed'
+      // Condition: evidence that an authenticator of your own calls bad is refused.
+      throw new CountersignError(code, { cause, detail: { step: authenticator.name } })
+    },
+  )
+  return andThen(asked, (established) =>
+    established === undefined ? undefined : foundOf(peerOf(authenticator, established)),
+  )
+}
+
+function evidenceOf({ request, arrival }: Parsed): Evidence {
+  return {
     method: request.method,
     target: request.target,
     ...(arrival.address === undefined ? {} : { address: arrival.address }),
     header: (name: string) => request.fields.get(name.toLowerCase()),
   }
-  const asked = orElse(
-    () => settle(authenticator.authenticate(evidence)),
-    (cause) => {
-      // Condition: evidence that an authenticator of your own calls bad is refused.
-      throw new CountersignError('proof-invalid', { cause, detail: { step: authenticator.name } })
-    },
-  )
-  return andThen(asked, (established) =>
-    established === undefined
-      ? undefined
-      : { peer: peerOf(authenticator, established), token: undefined, session: undefined },
-  )
+}
+
+function foundOf(peer: Peer): Found {
+  return { peer, token: undefined, session: undefined }
 }
 
 function peerOf(authenticator: Authenticator, established: Established): Peer {

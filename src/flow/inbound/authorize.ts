@@ -1,4 +1,5 @@
 import { advance } from '../../core/advance.ts'
+import type { Code } from '../../core/codes.ts'
 import { CountersignError, isCountersignError } from '../../core/errors.ts'
 import { andThen, type MaybePromise, orElse, settle } from '../../core/maybe-promise.ts'
 import { anonymous } from '../../identity/peer.ts'
@@ -7,6 +8,7 @@ import { ACCEPT_ENVELOPE } from '../envelope-field.ts'
 import { canOpen } from '../seal-key.ts'
 import type { GuardSettings } from './guard-settings.ts'
 import type { Authorized, Claimed } from './stages.ts'
+import { challenges } from './ways.ts'
 
 const ALLOWED: Decision = Object.freeze({ effect: 'allow' })
 
@@ -29,7 +31,7 @@ function obey(guard: GuardSettings, call: Claimed, { decision, sealAnswer }: Jud
     const observed = decision.observed === true ? (call.observed ?? decision.code ?? 'policy-denied') : call.observed
     return advance(call, { observed, decision, sealAnswer })
   }
-  const code = refusalOf(call, decision)
+  const code = refusalOf(guard, call, decision)
   if (guard.mode === 'observe' && code !== 'encryption-required') {
     const observed = call.observed ?? code
     return advance(call, { observed, decision: { ...decision, observed: true }, sealAnswer })
@@ -45,10 +47,11 @@ function isExempt(guard: GuardSettings, { request, target }: Claimed): boolean {
   return isSafe && guard.exempt.has(target.path.slice(guard.strippedPrefix.length))
 }
 
-function refusalOf(call: Claimed, decision: Decision): 'policy-denied' | 'proof-missing' | 'encryption-required' {
+function refusalOf(guard: GuardSettings, call: Claimed, decision: Decision): Code {
   if (decision.code === 'encryption-required') return 'encryption-required'
+  if (call.peer !== anonymous) return 'policy-denied'
   // Condition: a caller who proved nothing is asked for a proof where the policy does not allow the anonymous.
-  return call.peer === anonymous ? 'proof-missing' : 'policy-denied'
+  return challenges(guard.accept) ? 'authentication-required' : 'proof-missing'
 }
 
 /** A call without a body may ask that its answer be sealed; one with a body asks by sealing that. */

@@ -1,18 +1,19 @@
 import { CountersignError } from '../../core/errors.ts'
 import { checkOptions } from '../../core/options.ts'
-import type { Authenticator } from '../../peer/authenticator.ts'
+import { isOwn } from '../../peer/authenticator.ts'
 import { acceptsSessions, isWorkloadProof, workloadProof } from '../../peer/workload-proof.ts'
 import type { Authorizer } from '../../policy/decision.ts'
 import { isDemanded, isProofField } from '../../signature/coverage.ts'
 import type { Engine, Mode } from '../engine.ts'
 import type { GuardOptions } from './guard-options.ts'
 import { guardOptionsSchema } from './schema.ts'
+import { bindWays, type Way } from './ways.ts'
 
 /** The options of a guard, checked and completed once. */
 export interface GuardSettings {
   readonly engine: Engine
   readonly policy: Authorizer
-  readonly accept: readonly Authenticator[]
+  readonly accept: readonly Way[]
   readonly mode: Mode
   readonly sealRequired: boolean
   readonly maxBodyBytes: number
@@ -52,7 +53,7 @@ export function checkGuardOptions(options: GuardOptions): GuardOptions {
       },
     })
   }
-  const nameless = checked.accept?.find((one) => !isWorkloadProof(one) && NAMES_OF_PROOFS.has(one.name))
+  const nameless = checked.accept?.find((one) => !isWorkloadProof(one) && !isOwn(one) && NAMES_OF_PROOFS.has(one.name))
   // Condition: an authenticator of your own that goes by the name of a proof is refused.
   if (nameless !== undefined) {
     const fix = 'name it otherwise than a proof of the library: the name is what policies ask for'
@@ -65,11 +66,11 @@ export function checkGuardOptions(options: GuardOptions): GuardOptions {
 export function guardSettings(engine: Engine, checked: GuardOptions): GuardSettings {
   const { policy } = checked
   if ('bindReport' in policy && typeof policy.bindReport === 'function') policy.bindReport(engine.report)
-  const accept = Object.freeze([...(checked.accept ?? [workloadProof()])])
+  const accept = checked.accept ?? [workloadProof()]
   return Object.freeze({
     engine,
     policy,
-    accept,
+    accept: bindWays(accept, engine),
     mode: checked.mode ?? engine.mode,
     sealRequired: checked.seal === 'required',
     maxBodyBytes: checked.maxBodyBytes ?? 1_048_576,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { systemSchedule, within } from '../../src/audit/schedule.ts'
-import { manualSchedule } from './manual-schedule.ts'
+import { systemSchedule, within } from '../../src/core/schedule.ts'
+import { manualSchedule } from '../audit/manual-schedule.ts'
 
 describe('systemSchedule', () => {
   it('runs a task, and none that was cancelled', async () => {

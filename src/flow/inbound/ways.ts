@@ -1,0 +1,49 @@
+import type { CountersignError } from '../../core/errors.ts'
+import {
+  type Authenticator,
+  BIND,
+  type BoundAuthenticator,
+  isBound,
+  isOwn,
+  type Surroundings,
+} from '../../peer/authenticator.ts'
+import type { Suspect } from '../../trust/trust.ts'
+import type { Engine } from '../engine.ts'
+
+/** A way to find out who calls, as a guard uses it. */
+export type Way = Authenticator | BoundAuthenticator
+
+/** Binds the authenticators of the library to the workload; they are closed with it. */
+export function bindWays(accept: readonly Authenticator[], engine: Engine): readonly Way[] {
+  const around = surroundingsOf(engine)
+  const ways = accept.map((one): Way => (isOwn(one) ? one[BIND](around) : one))
+  for (const way of ways) if (isBound(way)) engine.onClose(() => way.close())
+  return Object.freeze(ways)
+}
+
+function surroundingsOf(engine: Engine): Surroundings {
+  const { id, clock, toleranceSeconds, report, replay, audiences, trust } = engine
+  return Object.freeze({
+    id,
+    clock,
+    toleranceSeconds,
+    report,
+    replay,
+    urls: () => [...audiences, ...trust.current().originsOf(id)],
+    isRevoked: (what: Suspect) => trust.current().isRevoked(what),
+  })
+}
+
+/** Whether who proves nothing is told how to authenticate, by a 401. */
+export function challenges(ways: readonly Way[]): boolean {
+  return ways.some((way) => isBound(way) || way.challenge !== undefined)
+}
+
+/** The fields of a 401 (RFC 9110 §11.6.1): a challenge for each way, in the order of their listing. */
+export function challengeFields(ways: readonly Way[], error: CountersignError): readonly string[] {
+  if (error.status !== 401) return []
+  return ways.flatMap((way) => {
+    if (isBound(way)) return way.challenge(error)
+    return way.challenge === undefined ? [] : ['WWW-Authenticate', way.challenge]
+  })
+}

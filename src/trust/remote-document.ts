@@ -1,0 +1,233 @@
+import { type CountersignError, isCountersignError } from '../core/errors.ts'
+import { systemSchedule, type Timer } from '../core/schedule.ts'
+import { fetchDocument, unavailable } from './document-fetch.ts'
+import type { Follower, FollowOptions, RemoteKind } from './remote-options.ts'
+import { cooldownMs, refreshAfterMs, retryAfterMs } from './remote-pace.ts'
+import { readSnapshot, writeSnapshot } from './remote-snapshot.ts'
+
+const TIMEOUT_MS = 5_000
+/** How long somebody who needs the newest version waits for it. */
+const PATIENCE_MS = 2_000
+const MAX_BYTES = 1_048_576
+const DEFAULT_STALE_SECONDS = 3_600
+/** A snapshot from the future was not written by this clock. */
+const MAX_AHEAD_MS = 300_000
+
+interface Held<T> {
+  readonly value: T
+  readonly json: unknown
+  readonly etag: string | undefined
+  readonly maxAgeSeconds: number | undefined
+  /** Epoch milliseconds: when its server last said that it holds. */
+  readonly confirmedAt: number
+}
+
+interface Flight {
+  readonly done: Promise<void>
+  readonly startedAt: number
+}
+
+/**
+ * Follows a JSON document at a URL, and outlives its server: what was fetched last counts until the bound of staleness
+ * has passed. It is refreshed in the background, one fetch at a time, when its time has come; nobody who can work with
+ * what is held waits for a fetch.
+ */
+export class RemoteDocument<T> {
+  readonly #kind: RemoteKind<T>
+  readonly #options: FollowOptions
+  readonly #follower: Follower
+  readonly #changed: () => void
+  #held: Held<T> | undefined
+  #generation = 0
+  #flight: Flight | undefined
+  #dueAt = Number.NEGATIVE_INFINITY
+  #askedAt = Number.NEGATIVE_INFINITY
+  #failures = 0
+  /** How often what is held was used since its server failed. */
+  #staleUses = 0
+  #isToldStale = false
+  #timer: Timer | undefined
+  #isClosed = false
+
+  constructor(kind: RemoteKind<T>, options: FollowOptions, follower: Follower, changed: () => void = () => undefined) {
+    this.#kind = kind
+    this.#options = options
+    this.#follower = follower
+    this.#changed = changed
+  }
+
+  /** Counts the versions, from 1. What was cached under another one does not hold. */
+  get generation(): number {
+    return this.#generation
+  }
+
+  /** Waits for the first version: from the server, else from the snapshot. Throws `trust-unavailable` without either. */
+  async ready(): Promise<T> {
+    if (this.#held === undefined) await this.#refresh()
+    if (this.#held === undefined) await this.#coldStart()
+    return this.current()
+  }
+
+  /** What is held, at once. Throws `trust-unavailable` where there is nothing, or nothing that still counts. */
+  current(): T {
+    const now = this.#follower.clock.now()
+    if (now >= this.#dueAt) void this.#refresh()
+    const held = this.#held
+    // Condition: nothing is judged by a document that was never had.
+    if (held === undefined) throw unavailable('never-fetched')
+    if (this.#failures > 0) this.#staleUses++
+    // Condition: nothing is judged by a document that its server has not confirmed for longer than the bound.
+    if (now - held.confirmedAt > this.#maxStaleMs()) throw this.#stale()
+    return held.value
+  }
+
+  /** Throws as `current` does. */
+  assertFresh(): void {
+    this.current()
+  }
+
+  /**
+   * Fetches now, because something is asked for that the version at hand does not have; tells whether there is another
+   * version. Within the cooldown nobody is asked, and nobody waits long for a server that hangs.
+   */
+  async renew(): Promise<boolean> {
+    const before = this.#generation
+    const now = this.#follower.clock.now()
+    const isFlying = this.#flight !== undefined
+    // Condition: names of keys that nobody knows lead to one fetch in each cooldown.
+    if (!isFlying && (this.#failures > 0 || now - this.#askedAt < cooldownMs(this.#options.refreshSeconds)))
+      return false
+    const flight = this.#launch()
+    // Condition: nobody waits for a server that hangs.
+    if (performance.now() - flight.startedAt > PATIENCE_MS) return false
+    await Promise.race([flight.done, pause(PATIENCE_MS)])
+    return this.#generation !== before
+  }
+
+  close(): void {
+    this.#isClosed = true
+    this.#timer?.cancel()
+  }
+
+  #maxStaleMs(): number {
+    return (this.#options.maxStaleSeconds ?? DEFAULT_STALE_SECONDS) * 1000
+  }
+
+  #stale(): CountersignError {
+    if (!this.#isToldStale) this.#tell('trust.stale')
+    this.#isToldStale = true
+    return unavailable('stale')
+  }
+
+  #refresh(): Promise<void> {
+    return this.#isClosed ? Promise.resolve() : this.#launch().done
+  }
+
+  #launch(): Flight {
+    this.#flight ??= { done: this.#run().finally(() => (this.#flight = undefined)), startedAt: performance.now() }
+    return this.#flight
+  }
+
+  async #run(): Promise<void> {
+    const { clock } = this.#follower
+    this.#askedAt = clock.now()
+    // Until it is known how it went: nobody else begins.
+    this.#dueAt = Number.POSITIVE_INFINITY
+    try {
+      await this.#fetch()
+      this.#succeeded()
+    } catch (error) {
+      this.#failed(error)
+    }
+    const wanted = this.#held === undefined ? undefined : this.#wantedSeconds(this.#held)
+    const delay =
+      this.#failures > 0 ? retryAfterMs(this.#failures) : refreshAfterMs(wanted, this.#options.refreshSeconds)
+    this.#dueAt = clock.now() + delay
+    this.#wait(delay)
+  }
+
+  async #fetch(): Promise<void> {
+    const { url, parse } = this.#kind
+    const found = await fetchDocument({
+      url,
+      etag: this.#held?.etag,
+      maxBytes: MAX_BYTES,
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+      fetch: this.#options.fetch ?? fetch,
+    })
+    const confirmedAt = this.#follower.clock.now()
+    if (found === 'same') {
+      if (this.#held !== undefined) this.#held = { ...this.#held, confirmedAt }
+    } else {
+      this.#take({ ...found, value: parse(found.json, this.#held?.value), confirmedAt })
+    }
+    await this.#keep()
+  }
+
+  #take(next: Held<T>): void {
+    const isNew = this.#held === undefined || JSON.stringify(next.json) !== JSON.stringify(this.#held.json)
+    this.#held = isNew ? next : { ...next, value: this.#held?.value ?? next.value }
+    if (!isNew) return
+    this.#generation++
+    if (!this.#isClosed) this.#changed()
+  }
+
+  async #coldStart(): Promise<void> {
+    const { snapshot } = this.#options
+    if (snapshot === undefined) return
+    const found = await readSnapshot(snapshot, this.#kind.url).catch(() => undefined)
+    // Condition: a snapshot from the future is not taken.
+    if (found === undefined || found.confirmedAt > this.#follower.clock.now() + MAX_AHEAD_MS) return
+    const value = this.#kind.parse(found.json, undefined)
+    this.#take({ ...found, value, etag: undefined, maxAgeSeconds: undefined })
+  }
+
+  async #keep(): Promise<void> {
+    const { snapshot } = this.#options
+    if (snapshot === undefined || this.#held === undefined) return
+    try {
+      await writeSnapshot(snapshot, this.#kind.url, this.#held)
+    } catch (error) {
+      const detail = isCountersignError(error) ? error.detail : { option: snapshot, fix: 'it cannot be written' }
+      if (!this.#isClosed) this.#follower.report('trust.rejected', detail)
+    }
+  }
+
+  #succeeded(): void {
+    if (this.#failures > 0) this.#tell('trust.recovered', undefined, this.#staleUses)
+    this.#failures = 0
+    this.#staleUses = 0
+    this.#isToldStale = false
+  }
+
+  #failed(error: unknown): void {
+    this.#failures++
+    // What a document that cannot be used was refused for is told each time: it may be another reason.
+    const detail = isCountersignError(error) ? error.detail : { step: 'document' }
+    if (isCountersignError(error, 'trust-unavailable')) {
+      if (this.#failures === 1) this.#tell('trust.unreachable', detail.step)
+    } else if (!this.#isClosed) this.#follower.report('trust.rejected', { ...detail, option: this.#kind.url.href })
+  }
+
+  #wantedSeconds({ value, maxAgeSeconds }: Held<T>): number | undefined {
+    return this.#kind.hintSeconds?.(value) ?? maxAgeSeconds
+  }
+
+  #tell(type: 'trust.unreachable' | 'trust.stale' | 'trust.recovered', step?: string, count?: number): void {
+    if (this.#isClosed) return
+    const more = { ...(step === undefined ? {} : { step }), ...(count === undefined ? {} : { count }) }
+    this.#follower.report(type, { option: this.#kind.url.href, ...more })
+  }
+
+  /** Who is not asked for anything stays fresh all the same. */
+  #wait(delayMs: number): void {
+    this.#timer?.cancel()
+    if (this.#isClosed) return
+    this.#timer = (this.#follower.schedule ?? systemSchedule)(() => void this.#refresh(), delayMs)
+    this.#timer.unref()
+  }
+}
+
+function pause(delayMs: number): Promise<void> {
+  return new Promise((resolve) => systemSchedule(resolve, delayMs).unref())
+}
