@@ -39,10 +39,7 @@ async function sealSource(engine: Engine, { call, source, discover }: Streaming)
   if (!(found instanceof CountersignError)) return sealStream(engine, call, { source, to: found })
   const body = await readUpTo(source, MAX_GATHERED_BYTES)
   // Condition: a stream that cannot be sealed and is too long to be sent as a whole is refused.
-  if (!(body instanceof Uint8Array)) {
-    await body.cancel(found)
-    throw found
-  }
+  if (!(body instanceof Uint8Array)) throw found
   return sealWhole(engine, advance(call, { body, source: undefined }), discover)
 }
 
