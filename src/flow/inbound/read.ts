@@ -16,10 +16,13 @@ export function read(guard: GuardSettings, call: Authorized): MaybePromise<Read>
   return andThen(call.arrival.readBody(guard.maxBodyBytes, use), (bytes) => compare(call, digest, bytes))
 }
 
-/** Whether the body is opened while its handler reads it: what is parsed here is read here, as a whole. */
-export function isStreamed(guard: GuardSettings, call: Pick<Authorized, 'announced' | 'token' | 'arrival'>): boolean {
+/**
+ * Whether the body is opened while its handler reads it: what is parsed here is read here, as a whole. Whether it may be
+ * opened at all is found out before anything of it is read.
+ */
+export function isStreamed(guard: GuardSettings, call: Pick<Authorized, 'announced' | 'arrival'>): boolean {
   const isOffered = call.announced.head !== undefined && call.arrival.streamBody !== undefined
-  return isOffered && call.token !== undefined && !isParsed(guard, call)
+  return isOffered && !isParsed(guard, call)
 }
 
 function compare(call: Authorized, digest: string | undefined, bytes: Bytes | 'too-large'): MaybePromise<Read> {
