@@ -15,6 +15,10 @@ export interface Holder {
   through(work: () => void): void
   /** Nothing has left yet, and as a stream nothing will. */
   refused(): void
+  /** Nothing has left yet, and nothing will. */
+  lost(): void
+  /** All has left that will: what becomes of the connection is of no interest any more. */
+  over(): void
 }
 
 /** Seals what a handler writes and sends it on at once: its writes wait when the connection does. */
@@ -97,6 +101,8 @@ export class AnswerStream {
 
   #begin(streamed: StreamedAnswer): void {
     const { res, doors } = this.#holder
+    // Something else was answered while the head was being signed, or there is nobody left to answer.
+    if (this.#isOver) return
     this.#streamed = streamed
     this.#pass(() => {
       res._header = null
@@ -156,8 +162,12 @@ export class AnswerStream {
   }
 
   #tell(error: unknown): void {
-    if (this.#isOver) return
     this.#isOver = true
-    this.#streamed?.ended({ bytes: this.#sentBytes, error })
+    if (this.#streamed === undefined) {
+      this.#holder.lost()
+      return
+    }
+    this.#holder.over()
+    this.#streamed.ended({ bytes: this.#sentBytes, error })
   }
 }

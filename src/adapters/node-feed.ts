@@ -39,6 +39,7 @@ export class Feed {
   end(): void {
     this.first(async () => {
       await this.#body.end(this.#fed.put)
+      if (this.#isOver) return
       this.#isOver = true
       this.#fed.ended()
     })

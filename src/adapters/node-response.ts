@@ -200,10 +200,19 @@ class HeldAnswer implements Held {
     process.nextTick(() => this.res.emit('drain'))
   }
 
+  /** Nothing has left yet, and nothing will. */
+  lost(): void {
+    this.#abort('closed')
+  }
+
+  /** All has left that will: what becomes of the connection is of no interest any more. */
+  over(): void {
+    this.#unwatch()
+  }
+
   #endStream(): void {
     this.#phase = 'ended'
     this.res.finished = true
-    this.#unwatch()
     this.#stream?.end()
   }
 
@@ -269,11 +278,13 @@ class HeldAnswer implements Held {
   }
 
   #gone(): void {
-    if (this.#phase === 'streaming') {
-      this.#phase = 'closed'
-      this.#stream?.gone()
-    } else if (this.#phase === 'open') this.#abort('closed')
-    else this.#phase = 'closed'
+    if (this.#phase === 'open') {
+      this.#abort('closed')
+      return
+    }
+    this.#phase = 'closed'
+    // Also where its handler has ended: some of it may not have left.
+    this.#stream?.gone()
   }
 
   #abort(cause: AbortCause): void {

@@ -32,7 +32,10 @@ function bracketed(head: HttpResponse, endings: Ending[]): StreamedAnswer {
 }
 
 /** A server that can stream its answers, and all that was told of them. */
-async function streaming(handler: RequestListener, how: { begin?: Begin; maxBytes?: number } = {}) {
+async function streaming(
+  handler: RequestListener,
+  how: { begin?: Begin; maxBytes?: number; before?: Promise<void> } = {},
+) {
   const endings: Ending[] = []
   const told: (Captured | string)[] = []
   const service = await serve((req, res) => {
@@ -41,7 +44,8 @@ async function streaming(handler: RequestListener, how: { begin?: Begin; maxByte
       begin: how.begin ?? ((head) => bracketed(head, endings)),
       finish: (captured) => {
         told.push(captured)
-        return 'tooLarge' in captured ? { status: 501, fields: new Fields([]), body: utf8('no') } : captured
+        const answer = 'tooLarge' in captured ? { status: 501, fields: new Fields([]), body: utf8('no') } : captured
+        return how.before === undefined ? answer : how.before.then(() => answer)
       },
       onAborted: (cause) => told.push(cause),
     })
@@ -201,6 +205,37 @@ describe('an announced length', () => {
     expect(endings).toMatchObject([{ error: expect.any(Error) }])
   })
 
+  it('that is passed is noticed before what still waits is sealed', async () => {
+    const sealed = latch()
+    const broken = latch()
+    const endings: Ending[] = []
+    const pushed: number[] = []
+    const begin: Begin = (head) => {
+      const push = async (bytes: Uint8Array) => {
+        pushed.push(bytes.length)
+        await sealed.promise
+      }
+      return { ...bracketed(head, endings), body: { push, end: () => undefined } }
+    }
+    const { port } = await streaming(
+      (_req, res) => {
+        res.setHeader('content-length', '12')
+        res.write('x'.repeat(11))
+        res.write('y')
+        res.write('z')
+        res.on('close', broken.open)
+      },
+      { begin },
+    )
+    const text = await new Wire(port).send(LAST).closed()
+    await broken.promise
+    sealed.open()
+    await new Promise(setImmediate)
+    // The chunk that ends all chunks does not come.
+    expect(text.endsWith('0\r\n\r\n')).toBe(false)
+    expect([pushed, endings]).toEqual([[11], [{ bytes: 1, error: expect.any(Error) }]])
+  })
+
   it('that is kept to is no hindrance', async () => {
     const { port, endings } = await streaming((_req, res) => {
       res.setHeader('content-length', '13')
@@ -304,6 +339,72 @@ it('lets a handler go on that waits where the answer could not be begun', async 
   await drained.promise
 })
 
+it.each([
+  ['GET', 204],
+  ['GET', 304],
+  ['HEAD', 200],
+])('has no body to stream to %s with %i where the head is flushed', async (method, status) => {
+  const { port, endings } = await streaming((_req, res) => {
+    res.statusCode = status
+    res.flushHeaders()
+    res.end()
+  })
+  const text = await new Wire(port).send(LAST.replace('GET', method)).closed()
+  expect([text.includes('X-Signed'), text.endsWith('\r\n\r\n'), endings]).toEqual([false, true, []])
+})
+
+it('fails its caller, and tells once, where what was written cannot be sealed', async () => {
+  const closed = latch()
+  const endings: Ending[] = []
+  const broken = new Error('the key is gone')
+  const begin: Begin = (head) => ({
+    ...bracketed(head, endings),
+    body: { push: () => Promise.reject(broken), end: (put) => put(utf8('>')) },
+  })
+  const { port, told } = await streaming(
+    (_req, res) => {
+      res.on('close', closed.open)
+      res.end('x'.repeat(11))
+    },
+    { begin },
+  )
+  const text = await new Wire(port).send(LAST).closed()
+  await closed.promise
+  await new Promise(setImmediate)
+  expect([text.includes('X-Signed'), text.endsWith('0\r\n\r\n')]).toEqual([true, false])
+  expect([endings, told]).toEqual([[{ bytes: 1, error: broken }], []])
+})
+
+it('stays ended for its handler while what it wrote is on its way', async () => {
+  const sealing = latch()
+  const sealed = latch()
+  const endings: Ending[] = []
+  const written = latch<unknown>()
+  const begin: Begin = (head) => {
+    const push: StreamedAnswer['body']['push'] = async (_bytes, put) => {
+      await new Promise(setImmediate)
+      put(utf8('['))
+      sealing.open()
+      await sealed.promise
+    }
+    return { ...bracketed(head, endings), body: { push, end: (put) => put(utf8('>')) } }
+  }
+  const { port } = await streaming(
+    async (_req, res) => {
+      res.on('error', () => undefined)
+      res.end('x'.repeat(11))
+      await sealing.promise
+      expect(res.writableEnded).toBe(true)
+      res.write('late', (error) => written.open((error as NodeJS.ErrnoException).code))
+      sealed.open()
+    },
+    { begin },
+  )
+  const text = await new Wire(port).send(LAST).closed()
+  expect(await written.promise).toBe('ERR_STREAM_WRITE_AFTER_END')
+  expect([unchunked(text), endings.length]).toEqual(['<[>', 1])
+})
+
 it.each([204, 304])('has no body to stream with %i, whatever its media type', async (status) => {
   const { port, endings } = await streaming((_req, res) => {
     res.statusCode = status
@@ -334,4 +435,107 @@ it('calls back who waits for room on a connection that was lost', async () => {
   await new Promise((resolve) => setTimeout(resolve, 100))
   wire.socket.destroy()
   await called.promise
+})
+
+describe('a connection that is lost', () => {
+  /** Waits until the server, too, has noticed. */
+  const closing = () => {
+    const closed = latch()
+    return { closed: closed.promise, watch: (res: ServerResponse) => res.on('close', closed.open) }
+  }
+
+  it('before the head is signed is told as any answer that did not leave, and nothing is begun any more', async () => {
+    for (const outcome of ['signed', 'failed']) {
+      const { closed, watch } = closing()
+      const signing = latch()
+      const signed = latch()
+      const begun: Ending[] = []
+      const begin: Begin = async (head) => {
+        signing.open()
+        await signed.promise
+        if (outcome === 'failed') throw new Error('no key')
+        return bracketed(head, begun)
+      }
+      const { port, told } = await streaming(
+        (_req, res) => {
+          watch(res)
+          res.end('x'.repeat(11))
+        },
+        { begin },
+      )
+      const wire = new Wire(port).send(GET)
+      await signing.promise
+      wire.socket.destroy()
+      await closed
+      expect(told).toEqual(['closed'])
+      signed.open()
+      await new Promise(setImmediate)
+      expect([told, begun]).toEqual([['closed'], []])
+    }
+  })
+
+  it('after the handler has ended, and before all has left, is no end', async () => {
+    const { closed, watch } = closing()
+    const sealing = latch()
+    const sealed = latch()
+    const endings: Ending[] = []
+    const pushed: number[] = []
+    const begin: Begin = (head) => {
+      const push = async (bytes: Uint8Array) => {
+        pushed.push(bytes.length)
+        sealing.open()
+        await sealed.promise
+      }
+      return { ...bracketed(head, endings), body: { push, end: () => undefined } }
+    }
+    const { port, told } = await streaming(
+      (_req, res) => {
+        watch(res)
+        res.write('x'.repeat(11))
+        res.end('y')
+      },
+      { begin },
+    )
+    const wire = new Wire(port).send(GET)
+    await sealing.promise
+    wire.socket.destroy()
+    await closed
+    sealed.open()
+    await new Promise(setImmediate)
+    expect(endings).toEqual([{ bytes: 1, error: expect.any(Error) }])
+    // Nobody seals what nobody will get.
+    expect([pushed, told]).toEqual([[11], []])
+  })
+})
+
+it('begins nothing any more once it was refused, however late its head is signed', async () => {
+  for (const isSignedFirst of [true, false]) {
+    const refused = latch()
+    const signed = latch()
+    const begun: Ending[] = []
+    const begin: Begin = async (head) => {
+      await signed.promise
+      return bracketed(head, begun)
+    }
+    const { port, told } = await streaming(
+      (req, res) => {
+        if (req.url === '/last') {
+          res.end('next')
+          return
+        }
+        res.setHeader('content-length', '12')
+        res.write('x'.repeat(13))
+        if (isSignedFirst) signed.open()
+        setImmediate(refused.open)
+      },
+      { begin, before: refused.promise },
+    )
+    const wire = new Wire(port).send(GET)
+    await wire.until(/no$/)
+    signed.open()
+    await new Promise(setImmediate)
+    const text = await wire.send(LAST.replace('/', '/last')).closed()
+    expect(text.match(/HTTP\/1.1 \d+|X-Signed|xxx|next/g)).toEqual(['HTTP/1.1 501', 'HTTP/1.1 200', 'next'])
+    expect([told.length, begun]).toEqual([2, []])
+  }
 })

@@ -96,3 +96,12 @@ it('tells nothing once it was stopped', async () => {
   await go()
   expect(seen).toEqual([1])
 })
+
+it('tells nothing of an end that was stopped on its way', async () => {
+  const { feed, seen, go, slow } = feeding()
+  slow(true)
+  feed.end()
+  feed.stop()
+  await go()
+  expect(seen).toEqual(['end'])
+})
