@@ -116,17 +116,17 @@ class NodeUpload implements Upload {
       return
     }
     this.#release()
-    if (!this.#isHandedOver) this.#told.reject(cause)
     // Condition: whoever reads a body that turns out to be changed or cut off gets an error, and never its end.
-    else if (!this.#req.destroyed) this.#req.destroy(cause as Error)
+    if (this.#isHandedOver) this.#req.destroy(cause as Error)
+    else this.#told.reject(cause)
   }
 
   #gone(): void {
     this.#feed.stop()
-    this.#release()
     if (!this.#isHandedOver) this.#told.reject(aborted())
   }
 
+  /** What still arrives is as it arrived, for whoever reads past it. */
   #release(): void {
     this.#unwatch()
     Reflect.deleteProperty(this.#req, 'push')

@@ -43,6 +43,16 @@ async function readAll(req: IncomingMessage): Promise<{ bytes: Buffer; error: un
   return { bytes: Buffer.concat(parts), error: undefined }
 }
 
+/** An opener that counts what it is given. */
+class CountingOpener extends EnvelopeOpener {
+  pushes = 0
+
+  override push(...given: Parameters<EnvelopeOpener['push']>) {
+    this.pushes++
+    return super.push(...given)
+  }
+}
+
 type Read = (req: IncomingMessage, res: ServerResponse) => Promise<{ bytes: Buffer; error: unknown }>
 
 /** A server that opens what comes, after a moment if the test says so, and what its handler saw. */
@@ -240,4 +250,75 @@ it('lets the socket rest while nobody reads', async () => {
   go.open()
   await expect.poll(() => seen.length, { timeout: 10_000 }).toBe(1)
   expect(seen[0]?.bytes.length).toBe(30_000_000)
+})
+
+it('opens no more of a body once its caller has gone away', async () => {
+  const asked = latch()
+  const gone = latch()
+  const there = latch()
+  const refused = latch<unknown>()
+  const waiting = createKeyring({
+    primary: 'a',
+    keys: {
+      a: {
+        ...service,
+        unwrap: async (wrapped: Uint8Array) => {
+          asked.open()
+          await there.promise
+          return service.unwrap(wrapped)
+        },
+      },
+    },
+  })
+  const opener = new CountingOpener({ with: waiting })
+  const { port } = await serve(async (req) => {
+    req.socket.once('close', gone.open)
+    const started = streamBody(req, opener)
+    await asked.promise
+    // More of it arrives before the key is there; then the connection is lost.
+    req.push(Buffer.alloc(1000))
+    req.socket.destroy()
+    await started.catch(refused.open)
+  })
+  const wire = new Wire(port).send(head(700_000))
+  wire.socket.write((await sealed(far, 600_000)).subarray(0, 1000))
+  await gone.promise
+  there.open()
+  expect(await refused.promise).toMatchObject({ name: 'AbortError' })
+  await expect.poll(() => opener.isBegun).toBe(true)
+  await new Promise(setImmediate)
+  expect(opener.pushes).toBe(1)
+})
+
+it('leaves the rest of a body that was refused to who reads past it', async () => {
+  const read = latch<number>()
+  const { port } = await serve(async (req, res) => {
+    const refused = await streamBody(req, new EnvelopeOpener({ with: here })).catch(() => 'refused')
+    expect(refused).toBe('refused')
+    wire.send('the rest')
+    read.open((await readAll(req)).bytes.length)
+    res.end()
+  })
+  const wire = new Wire(port).send(`${head(108)}${'x'.repeat(100)}`)
+  // What was looked at is gone; what follows is as it arrived.
+  expect(await read.promise).toBe(8)
+})
+
+it('ends a body that nobody reads, also where it turns out to be changed', async () => {
+  const ended = latch()
+  const { port } = await opening(here, {
+    read: async (req, res) => {
+      req.on('end', ended.open)
+      res.once('finish', () => discardUnread(req))
+      res.end('not read')
+      return { bytes: Buffer.alloc(0), error: undefined }
+    },
+  })
+  const wire = new Wire(port)
+  const whole = await sealed(here, 10)
+  wire.send(head(whole.length))
+  wire.socket.write(whole.subarray(0, -1))
+  await wire.until(/not read/)
+  wire.socket.write(Buffer.of((whole.at(-1) ?? 0) ^ 1))
+  await ended.promise
 })
