@@ -30,9 +30,9 @@ function messageOf(code: Code, detail: ErrorDetail | undefined): string {
   const { kind, sentence } = codeEntry(code)
   // Only configuration errors speak of variables: they are read by the operator, and nothing in them comes from the wire.
   if (kind !== 'config' || detail === undefined) return sentence
-  const where = detail.option === undefined ? '' : ` ${detail.option}`
-  const fix = detail.fix === undefined ? '' : `: ${detail.fix}`
-  return where === '' && fix === '' ? sentence : `${sentence}${where}${fix}`
+  const { option, fix } = detail
+  if (option !== undefined) return fix === undefined ? `${sentence} ${option}` : `${sentence} ${option}: ${fix}`
+  return fix === undefined ? sentence : `${sentence.slice(0, -1)}: ${fix}`
 }
 
 /**

@@ -2,6 +2,7 @@ import * as z from 'zod'
 import { fromBase64url } from '../core/base64url.ts'
 import type { Code } from '../core/codes.ts'
 import { CountersignError } from '../core/errors.ts'
+import { plainly } from '../core/options.ts'
 import type { Jwk } from '../crypto/primitives.ts'
 
 const KEY_BYTES = 32
@@ -15,7 +16,7 @@ function explain(error: z.ZodError): { option: string; fix: string } {
 
 /** Reads a document by its schema; the error of `code` names the place and the fix. */
 export function readDocument<T>(schema: z.ZodType<T>, value: unknown, code: Code): T {
-  const result = schema.safeParse(value)
+  const result = schema.safeParse(value, { error: plainly })
   if (result.success) return result.data
   throw new CountersignError(code, { detail: explain(result.error) })
 }

@@ -48,9 +48,20 @@ describe('CountersignError', () => {
     expect(new CountersignError('option-invalid', { detail }).message).toBe(
       'An option is not valid. guard.policy: give a policy',
     )
-    expect(new CountersignError('option-invalid', { detail: { fix: 'x' } }).message).toBe('An option is not valid.: x')
+    expect(new CountersignError('option-invalid', { detail: { fix: 'x' } }).message).toBe('An option is not valid: x')
     expect(new CountersignError('option-invalid', { detail: { step: 'x' } }).message).toBe('An option is not valid.')
     expect(new CountersignError('proof-invalid', { detail }).message).toBe('The proof does not match the request.')
+  })
+
+  it('puts one mark after another in no message of any code', () => {
+    const details = [undefined, {}, { option: 'a' }, { fix: 'b' }, { option: 'a', fix: 'b' }, { step: 'c' }]
+    for (const code of all) {
+      for (const detail of details) {
+        const { message } = new CountersignError(code, detail === undefined ? {} : { detail })
+        expect(message, code).not.toMatch(/[.:;,]\s*[.:;,]|\s\s|\s$/)
+        expect(message, code).toContain(codes[code].sentence.slice(0, -1))
+      }
+    }
   })
 
   it('keeps detail and cause to itself when it is printed as JSON or spread', () => {

@@ -5,6 +5,8 @@ import { refusal } from './refusal.ts'
 
 const schema = z.strictObject({
   size: z.number().max(10, 'at most 10'),
+  kind: z.enum(['a', 'b']).optional(),
+  shape: z.discriminatedUnion('is', [z.object({ is: z.literal('p') }), z.object({ is: z.literal('q') })]).optional(),
   nested: z.strictObject({ list: z.array(z.string('write a text')) }).optional(),
   store: withMethods<{ claim(): void }>('give a store with claim()', 'claim').optional(),
 })
@@ -20,7 +22,11 @@ describe('checkOptions', () => {
       [{ size: 11 }, 'guard.size', 'at most 10'],
       [{ size: 1, nested: { list: ['a', 2] } }, 'guard.nested.list.1', 'write a text'],
       [{ size: 1, store: {} }, 'guard.store', 'give a store with claim()'],
-      [{ size: 1, sizes: 2 }, 'guard', 'Unrecognized key: "sizes"'],
+      [{ size: 1, sizes: 2 }, 'guard', '"sizes" is not known here: remove it or correct its name'],
+      [{ size: '1' }, 'guard.size', 'give a value of type number'],
+      [undefined, 'guard', 'give a value of type object'],
+      [{ size: 1, kind: 'c' }, 'guard.kind', 'write "a" or "b"'],
+      [{ size: 1, shape: { is: 'r' } }, 'guard.shape.is', 'write "p" or "q"'],
     ]
     for (const [options, option, fix] of cases) {
       const error = refusal(() => checkOptions(schema, options, 'guard'))
