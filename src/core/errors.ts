@@ -4,7 +4,7 @@ const BRAND = Symbol.for('countersign.error')
 
 /** What only the operator may see of a failure. It stays in the process: neither serialized nor sent. */
 export interface ErrorDetail {
-  /** The option or file that is wrong, and what to write instead: only for errors of kind `config`. */
+  /** The option or file that is wrong, and what to do: only for errors of kind `config`, and of files that do not open. */
   readonly option?: string
   readonly fix?: string
   /** The step or check that failed, one word. */

@@ -1,6 +1,7 @@
 import type { OpenOptions } from './open.ts'
 import { EnvelopeOpener } from './open-stream.ts'
 import { passFile } from './pass-file.ts'
+import { unopenedFile } from './unopened.ts'
 
 /**
  * Opens a file of any size into another, in constant memory. The plaintext is written beside its place, in a file that only
@@ -14,12 +15,17 @@ import { passFile } from './pass-file.ts'
  * @param from the envelope, however it was sealed
  * @param to where the plaintext goes. A file that is there is replaced, a link is not followed
  * @param options as for `open`; the plaintext is not limited by default
- * @throws {CountersignError} `unopened` for whatever is wrong with the envelope; `option-invalid`, also for a file that
- *   cannot be read or written, by its path; `key-invalid`; `no-disk`
+ * @throws {CountersignError} `unopened` for whatever is wrong with the envelope, with the step that failed, the path and what
+ *   to do in `error.detail`, for the operator alone; `option-invalid`, also for a file that cannot be read or written, by its
+ *   path and with the failure of the system as its cause; `key-invalid`; `no-disk`
  * @example
  * await openFile('dump.sve1', 'dump.sql', { with: keyring, context: { table: 'dumps', id: '2026-11-26' } })
  * @see SVE1 §10.5, §10.6
  */
 export async function openFile(from: string, to: string, options: OpenOptions): Promise<void> {
-  await passFile(from, to, new EnvelopeOpener(options))
+  try {
+    await passFile(from, to, new EnvelopeOpener(options))
+  } catch (error) {
+    throw unopenedFile(from, error)
+  }
 }

@@ -1,12 +1,8 @@
 import { platform } from '#platform'
 import type { Code } from '../core/codes.ts'
 import { CountersignError, isCountersignError } from '../core/errors.ts'
+import { systemReason } from '../core/system.ts'
 import type { Source } from './source.ts'
-
-function systemCode(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
-  return typeof code === 'string' ? code : 'not UTF-8'
-}
 
 /** Says which file is wrong. What JSON.parse or the system say may quote the file, so none of it is kept. */
 function inFile(path: string, error: unknown, code: Code): CountersignError {
@@ -30,7 +26,8 @@ export function fileSource<T>(path: string, parse: (text: string) => T, code: Co
     } catch (error) {
       if (isCountersignError(error, 'no-disk')) throw error
       // Condition: a file that cannot be read is refused.
-      throw new CountersignError(code, { detail: { option: path, fix: `it cannot be read (${systemCode(error)})` } })
+      const reason = systemReason(error) ?? 'not UTF-8'
+      throw new CountersignError(code, { detail: { option: path, fix: `it cannot be read (${reason})` } })
     }
   }
   return Object.freeze({

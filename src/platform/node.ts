@@ -5,6 +5,7 @@ import { open, readFile, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { fromUtf8 } from '../core/bytes.ts'
 import { CountersignError } from '../core/errors.ts'
+import { systemReason } from '../core/system.ts'
 import type { AsyncContext, Platform, Watch, Write } from './platform.ts'
 
 const SETTLE_MS = 50
@@ -13,14 +14,14 @@ const PIECE_BYTES = 262_144
 const PART_NAME = 64
 const MUCH_BYTES = 65_536
 
-function fileWrong(option: string, fix: string): CountersignError {
-  return new CountersignError('option-invalid', { detail: { option, fix } })
+function fileWrong(option: string, fix: string, cause?: unknown): CountersignError {
+  return new CountersignError('option-invalid', { cause, detail: { option, fix } })
 }
 
 /** Names the file that the system cannot do something with; everything else stays what it is. */
 function naming(path: string, error: unknown, what: 'read' | 'written'): unknown {
-  const isSystem = error instanceof Error && 'syscall' in error && 'code' in error
-  return isSystem ? fileWrong(path, `it cannot be ${what} (${error.code})`) : error
+  const reason = error instanceof Error && 'syscall' in error ? systemReason(error) : undefined
+  return reason === undefined ? error : fileWrong(path, `it cannot be ${what} (${reason})`, error)
 }
 
 async function* readPieces(path: string): AsyncGenerator<Uint8Array> {

@@ -1,6 +1,7 @@
 import { link, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { inspect as inspectValue } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import {
   createKeyring,
@@ -14,6 +15,7 @@ import {
   sealFile,
   sealStream,
 } from '../../src/envelope.ts'
+import { refusalOf } from '../core/refusal.ts'
 import { failureOf, freshJwk, isSame, passed, pattern, publicOf } from './fixtures.ts'
 
 const CHUNK = 262_144
@@ -97,7 +99,7 @@ describe('a file', () => {
       for (const [bytes, options, step] of cases) {
         await writeFile(at('sealed'), bytes)
         const failure = await failureOf(() => openFile(at('sealed'), at('opened'), options))
-        expect(failure).toEqual({ code: 'unopened', step })
+        expect(failure).toEqual({ code: 'unopened', step, option: at('sealed') })
         // In its own place it fails as well, and stays.
         expect((await failureOf(() => openFile(at('sealed'), at('sealed'), options))).code).toBe('unopened')
         expect(isSame(await readFile(at('sealed')), bytes)).toBe(true)
@@ -105,6 +107,31 @@ describe('a file', () => {
       expect(await readdir(folder)).toEqual(names)
     }
     expect(await readFile(at('opened'), 'utf8')).toBe('mine')
+  })
+
+  it('that does not open says to the operator which step failed and what to do, and to nobody else', async () => {
+    await writeFile(at('sealed'), 'MARKER, and no envelope')
+    const error = await refusalOf(() => openFile(at('sealed'), at('opened'), opening))
+    expect(error.message).toBe('The sealed bytes could not be opened.')
+    expect(error.detail).toEqual({ step: 'malformed', option: at('sealed'), fix: expect.stringMatching(/no envelope/) })
+    expect(`${inspectValue(error)}${JSON.stringify(error)}`).not.toMatch(/MARKER|malformed/)
+    await writeFile(at('sealed'), await seal(pattern(5), sealing))
+    const other = createKeyring({ primary: 'kek2', keys: { kek2: pattern(32) } })
+    const { detail } = await refusalOf(() => openFile(at('sealed'), at('opened'), { with: other, context }))
+    expect(detail).toEqual({
+      step: 'no-recipient',
+      keyId: 'kek1',
+      option: at('sealed'),
+      fix: expect.stringMatching(/keyring/),
+    })
+  })
+
+  it('that cannot be read says why the system does not', async () => {
+    const error = await refusalOf(() => openFile(at('none'), at('out'), opening))
+    expect(error.message).toBe(
+      `An option is not valid. ${at('none')}: it cannot be read (ENOENT: there is no such file or folder)`,
+    )
+    expect(error.cause).toMatchObject({ code: 'ENOENT' })
   })
 
   it('that cannot be read or written is named, and nothing is left behind', async () => {

@@ -12,7 +12,7 @@ describe('fileSource', () => {
     expect([error.code, error.detail.option, error.detail.fix]).toEqual([
       'option-invalid',
       path,
-      'it cannot be read (ENOENT)',
+      'it cannot be read (ENOENT: there is no such file or folder)',
     ])
     expect((await refusalOf(() => fileSource(path, (text) => text, 'policy-invalid').load())).code).toBe(
       'policy-invalid',

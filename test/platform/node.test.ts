@@ -129,7 +129,10 @@ describe('writeWhole', () => {
   it('names a file that cannot be written, and leaves nothing behind', async () => {
     const nowhere = join(folder, 'none', 'a')
     const unwritable = await refusalOf(() => platform.writeWhole(nowhere, async () => {}))
-    expect(unwritable.detail).toEqual({ option: nowhere, fix: 'it cannot be written (ENOENT)' })
+    expect(unwritable.detail).toEqual({
+      option: nowhere,
+      fix: 'it cannot be written (ENOENT: there is no such file or folder)',
+    })
     const late = await refusalOf(() => platform.writeWhole(path(), async () => void (await mkdir(path()))))
     expect([late.code, late.detail.option]).toEqual(['option-invalid', path()])
     expect(await readdir(folder)).toEqual(['a'])
