@@ -2,7 +2,7 @@ import { access, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseWorkloadId } from '../identity/workload-id.ts'
 import { generateKey, publicJwk } from '../keys/jwk.ts'
-import { argumentsOf, type Command, wrong } from './command.ts'
+import { argumentsOf, type Command, naming, print, wrong } from './command.ts'
 
 interface Plan {
   readonly domain: string
@@ -21,7 +21,7 @@ const USAGE = `countersign init <trust-domain> <service=origin…> [--dir <folde
 export const init: Command = {
   usage: USAGE,
   async run(args, { stdout }) {
-    stdout.write(await writeQuickstart(args))
+    await print(stdout, await writeQuickstart(args))
   },
 }
 
@@ -29,7 +29,11 @@ export const init: Command = {
 export async function writeQuickstart(args: readonly string[]): Promise<string> {
   const plan = readPlan(args)
   const files = await filesOf(plan)
-  await writeAll(plan.folder, files)
+  try {
+    await writeAll(plan.folder, files)
+  } catch (error) {
+    throw naming(plan.folder, error, 'written')
+  }
   const names = [...files.keys()].map((name) => join(plan.folder, name))
   if (plan.json) return `${JSON.stringify({ files: names })}\n`
   const lines = names.map((name) => `  ${name}`)

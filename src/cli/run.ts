@@ -1,5 +1,5 @@
-import { type ErrorDetail, isCountersignError } from '../core/errors.ts'
-import { type Command, EXIT, type Io, Misuse } from './command.ts'
+import { type CountersignError, isCountersignError } from '../core/errors.ts'
+import { type Command, EXIT, type Io, Misuse, print } from './command.ts'
 import { envelope } from './envelope.ts'
 import { init } from './init.ts'
 import { Interruption } from './interruption.ts'
@@ -12,51 +12,57 @@ const OVERVIEW = `countersign <command> …
   envelope  seals, opens, inspects and rewraps files
 
   countersign <command> --help tells more. Exit codes: 0 done; 1 it could not be done; 2 called wrongly;
-  130 and 143 stopped by a signal.
+  70 a fault of the command itself; 130 and 143 stopped by a signal.
 `
+
+// Whoever prints hears of it by its own way: the event alone would end the process.
+const heardElsewhere = () => undefined
 
 /** Runs the command that the arguments name; gives the exit code. */
 export async function run(args: readonly string[], io: Io): Promise<number> {
+  for (const output of [io.stdout, io.stderr]) output.on('error', heardElsewhere)
   const [name = '', ...rest] = args
-  if (name === '--help' || name === '-h') {
-    io.stdout.write(OVERVIEW)
-    return EXIT.done
-  }
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined
-  if (command === undefined) {
-    io.stderr.write(`${name === '' ? '' : `countersign: there is no command "${name}"\n\n`}${OVERVIEW}`)
-    return EXIT.misused
-  }
-  if (rest.includes('--help') || rest.includes('-h')) {
-    io.stdout.write(command.usage)
-    return EXIT.done
-  }
   try {
-    await command.run(rest, io)
+    await obey(name, { command, rest, io })
     return EXIT.done
   } catch (error) {
-    return explain(error, { command, io, isJson: rest.includes('--json') })
+    return explain(error, { usage: command?.usage ?? OVERVIEW, io, isJson: rest.includes('--json') })
   }
 }
 
-/** Where an envelope stopped being one: whoever runs the command holds the keys, and may know. */
-function stepIn({ step }: ErrorDetail): string {
-  return step === undefined ? '' : ` (${step})`
+interface Given {
+  readonly command: Command | undefined
+  readonly rest: readonly string[]
+  readonly io: Io
+}
+
+const asksForHelp = (arg: string) => arg === '--help' || arg === '-h'
+
+async function obey(name: string, { command, rest, io }: Given): Promise<void> {
+  if (asksForHelp(name)) return print(io.stdout, OVERVIEW)
+  if (command === undefined) throw new Misuse(name === '' ? '' : `there is no command "${name}"`)
+  if (rest.some(asksForHelp)) return print(io.stdout, command.usage)
+  return command.run(rest, io)
+}
+
+/** The file or option and what to do say more than the sentence of these codes. Whoever runs the command may know the step. */
+function textOf({ code, message, detail: { option, fix, step } }: CountersignError): string {
+  const isNamed = (code === 'option-invalid' || code === 'unopened') && option !== undefined && fix !== undefined
+  return `${isNamed ? `${option}: ${fix}` : message}${step === undefined ? '' : ` (${step})`}`
 }
 
 function explain(
   error: unknown,
-  { command, io, isJson }: { readonly command: Command; readonly io: Io; readonly isJson: boolean },
+  { usage, io, isJson }: { readonly usage: string; readonly io: Io; readonly isJson: boolean },
 ): number {
   if (error instanceof Misuse) {
-    io.stderr.write(`countersign: ${error.message}\n\n${command.usage}`)
+    io.stderr.write(`${error.message === '' ? '' : `countersign: ${error.message}\n\n`}${usage}`)
     return EXIT.misused
   }
   if (error instanceof Interruption) return error.exitCode
   if (!isCountersignError(error)) throw error
   const { code, message, detail } = error
-  io.stderr.write(
-    isJson ? `${JSON.stringify({ code, message, detail })}\n` : `countersign: ${message}${stepIn(detail)}\n`,
-  )
+  io.stderr.write(isJson ? `${JSON.stringify({ code, message, detail })}\n` : `countersign: ${textOf(error)}\n`)
   return EXIT.failed
 }

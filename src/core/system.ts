@@ -3,6 +3,7 @@ const REASONS: Readonly<Record<string, string>> = Object.freeze({
   ENOENT: 'there is no such file or folder',
   EACCES: 'this user may not',
   EPERM: 'this user may not',
+  EEXIST: 'something of this name is there already',
   EISDIR: 'it is a folder',
   ENOTDIR: 'a part of its path is no folder',
   ENOSPC: 'the disk is full',

@@ -24,7 +24,7 @@ const COPY = 'take a copy as it was sealed'
 const fixes: Readonly<Record<OpenStep, string>> = Object.freeze({
   malformed: 'it is no envelope that can be read: give what was sealed, byte for byte',
   unsupported: 'it is an envelope of another version: open it with one of this library that knows it',
-  truncated: `it ends too early: it is no envelope, or its end is missing: ${COPY}`,
+  truncated: `it is no envelope, or its end is missing: ${COPY}`,
   'stream-head': 'it is another envelope than the one that was announced',
   trailing: `there is more behind its end: ${COPY}`,
   'no-recipient': 'it was sealed to no key of this keyring: inspect it, and add the key it names',

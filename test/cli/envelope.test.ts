@@ -1,4 +1,5 @@
 import { execFile, spawn } from 'node:child_process'
+import { closeSync, existsSync, openSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -149,6 +150,54 @@ describe('countersign envelope', () => {
     expect(JSON.parse(err)).toMatchObject({ code: 'key-invalid', detail: { option: at('none.json') } })
   })
 
+  it('names the file that is no envelope, or another one, and what to do', async () => {
+    await writeFile(at('sealed'), 'no envelope at all')
+    const ring = ['--keyring', at('keys.json')]
+    for (const args of [['inspect'], ['open', ...ring], ['rewrap', ...ring]] as const) {
+      const [name, ...options] = args
+      const { code, err, out } = await envelope(name, ...options, at('sealed'))
+      expect([code, err, out.length]).toEqual([
+        1,
+        `countersign: ${at('sealed')}: it is no envelope that can be read: give what was sealed, byte for byte (malformed)\n`,
+        0,
+      ])
+      const piped = await command(['envelope', name, ...options], new Uint8Array(3))
+      expect([piped.code, piped.err]).toEqual([
+        1,
+        expect.stringMatching(/^countersign: standard input: it is no envelope/),
+      ])
+    }
+    const { err } = await envelope('inspect', '--json', at('sealed'))
+    expect(JSON.parse(err)).toMatchObject({ code: 'unopened', detail: { option: at('sealed'), step: 'malformed' } })
+    await sealPlain('--force')
+    const elsewhere = await envelope('open', ...ring, '--context', 'tenant=other', at('sealed'))
+    expect(elsewhere.err).toMatch(/another context.*\(commitment\)\n$/)
+    expect((await envelope('inspect', at('none'))).err).toBe(
+      `countersign: ${at('none')}: it cannot be read (ENOENT: there is no such file or folder)\n`,
+    )
+  })
+
+  it('an option that a command does not take is refused', async () => {
+    for (const [name, option] of [
+      ['inspect', '--keyring'],
+      ['inspect', '--context'],
+      ['open', '--recipient'],
+      ['seal', '--to-keyring'],
+      ['rewrap', '--context'],
+    ] as const) {
+      const { code, err } = await envelope(name, option, 'a=b', at('plain'))
+      expect([code, err]).toEqual([2, expect.stringContaining(`"envelope ${name}" takes no ${option}: leave it out`)])
+    }
+    expect((await envelope('inspect', '--force', at('plain'))).code).toBe(2)
+  })
+
+  it('an argument that a command does not take is refused', async () => {
+    const inspected = await envelope('inspect', at('plain'), 'b', 'c')
+    expect([inspected.code, inspected.err]).toEqual([2, expect.stringContaining('one input: leave out "b" "c"')])
+    const opened = await envelope('open', '--keyring', at('keys.json'), 'a', 'b', 'c')
+    expect([opened.code, opened.err]).toEqual([2, expect.stringContaining('one input and one output: leave out "c"')])
+  })
+
   it('says how it is called', async () => {
     for (const args of [
       ['--help'],
@@ -221,6 +270,39 @@ describe('the command as a process', () => {
     child.stdout.resume()
     child.stdin.end(sealed.out.subarray(0, 600_000))
     expect(await new Promise((resolve) => child.once('close', resolve))).toBe(1)
+  })
+
+  /** Runs a command whose output goes to a place that takes none of it. */
+  async function intoNowhere(args: readonly string[], stdout: 'a full disk' | 'a closed pipe') {
+    const full = stdout === 'a full disk' ? openSync('/dev/full', 'w') : undefined
+    const child = spawn(process.execPath, [main, ...args], { cwd: folder, stdio: ['ignore', full ?? 'pipe', 'pipe'] })
+    child.stdout?.destroy()
+    let err = ''
+    child.stderr?.on('data', (text: Buffer) => {
+      err += text
+    })
+    const code = await new Promise((resolve) => child.once('close', resolve))
+    if (full !== undefined) closeSync(full)
+    return { code, err }
+  }
+
+  it.skipIf(!existsSync('/dev/full')).each([
+    ['a full disk', 'ENOSPC: the disk is full'],
+    ['a closed pipe', 'EPIPE: nobody reads it any more'],
+  ] as const)('fails where its output goes to %s, and says so', async (stdout, reason) => {
+    await sealPlain()
+    for (const args of [
+      ['envelope', 'seal', '--keyring', 'keys.json', 'plain'],
+      ['envelope', 'open', '--keyring', 'keys.json', ...CONTEXT, 'sealed'],
+      ['envelope', 'inspect', 'sealed'],
+      ['envelope', '--help'],
+      ['--help'],
+    ]) {
+      expect(await intoNowhere(args, stdout)).toEqual({
+        code: 1,
+        err: `countersign: standard output: it cannot be written (${reason})\n`,
+      })
+    }
   })
 
   const partsIn = async () => (await readdir(folder)).filter((name) => name.endsWith('.part'))

@@ -54,6 +54,15 @@ it('init overwrites no file', async () => {
   expect(await readFile(join(folder, 'trust.json'), 'utf8')).toBe('mine')
 })
 
+it('names the folder where nothing can be written, and why', async () => {
+  await writeFile(join(folder, 'file'), '')
+  const within = join(folder, 'file', 'within')
+  await expect(writeQuickstart(['acme.internal', 'orders=http://orders', '--dir', within])).rejects.toMatchObject({
+    code: 'option-invalid',
+    detail: { option: within, fix: 'it cannot be written (ENOTDIR: a part of its path is no folder)' },
+  })
+})
+
 it.each([
   [[], 'trust-domain'],
   [['acme.internal'], 'service=origin'],
