@@ -22,11 +22,15 @@ const titles: Readonly<Record<string, string>> = Object.freeze({
   'session-unknown': 'Session unknown',
 })
 
-/** What a stranger is told of a refusal: the kind and the correlation id, the same bytes for every cause of one kind. */
+/** Where the status tells more than the kind does, and tells it to strangers anyway. */
+const titlesByStatus: Readonly<Record<number, string>> = Object.freeze({ 413: 'Content too large' })
+
+/** What a stranger is told of a refusal: kind, status and correlation id, the same bytes for every cause of one kind and status. */
 export function problemOf(code: Code, callId: string): { status: number; fields: Fields; body: Bytes } {
   const kind = problemKind(code)
   const { status } = codeEntry(code)
-  const document = { type: PREFIX + kind, title: titles[kind], status, instance: `urn:uuid:${callId}` }
+  const title = titlesByStatus[status] ?? titles[kind]
+  const document = { type: PREFIX + kind, title, status, instance: `urn:uuid:${callId}` }
   const fields = new Fields(['Content-Type', PROBLEM_TYPE, ...(status === 429 ? ['Retry-After', RETRY_AFTER] : [])])
   return { status, fields, body: utf8(JSON.stringify(document)) }
 }

@@ -30,6 +30,12 @@ it('says of a session that is not known just that, and of what is limited when t
   })
   expect(told('session-limited')).toMatchObject({ status: 429, retryAfter: '60', title: 'Too many requests' })
   expect(told('session-malformed')).toMatchObject({ status: 400, type: 'urn:countersign:problem:malformed' })
+  expect(told('request-malformed')).toMatchObject({ status: 400, title: 'Malformed request' })
+  expect(told('body-too-large')).toMatchObject({
+    status: 413,
+    type: 'urn:countersign:problem:malformed',
+    title: 'Content too large',
+  })
 })
 
 it('has a title for every kind of problem', () => {
