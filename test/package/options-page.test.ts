@@ -36,7 +36,8 @@ function optionsOnPage(): Record<string, string[]> {
   for (const section of page.split(/^(?=##)/m)) {
     const [, name] = /^### .*`(\w+)`(?: in `[\w.]+`)?$/m.exec(section) ?? []
     const cells = [...section.matchAll(/^\| (`[^|]*`) \|/gm)].map(([, cell]) => cell as string)
-    if (name !== undefined) found[name] = cells.flatMap((cell) => [...cell.matchAll(/`(\w+)`/g)].map(([, n]) => n ?? ''))
+    if (name !== undefined)
+      found[name] = cells.flatMap((cell) => [...cell.matchAll(/`(\w+)`/g)].map(([, n]) => n ?? ''))
   }
   return found
 }
