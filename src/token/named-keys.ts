@@ -27,7 +27,7 @@ function isCoordinate(text: unknown): text is string {
 }
 
 /** The members that make a public key this key, and no others; undefined where one is missing or badly spelled. */
-function pointOf({ kty, crv, x, y }: JsonObject): Jwk | undefined {
+export function pointOf({ kty, crv, x, y }: JsonObject): Jwk | undefined {
   if (typeof kty !== 'string' || typeof crv !== 'string' || !isCoordinate(x)) return undefined
   if (kty === 'OKP') return { kty, crv, x }
   return isCoordinate(y) ? { kty, crv, x, y } : undefined

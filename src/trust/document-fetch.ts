@@ -1,4 +1,4 @@
-import { fromUtf8 } from '../core/bytes.ts'
+import { concat, fromUtf8 } from '../core/bytes.ts'
 import { CountersignError } from '../core/errors.ts'
 
 /** What is asked for, and within which bounds. */
@@ -89,13 +89,7 @@ async function readBounded(response: Response, maxBytes: number): Promise<Uint8A
     if (cause instanceof CountersignError) throw cause
     throw unavailable('network', cause)
   }
-  const bytes = new Uint8Array(length)
-  let at = 0
-  for (const piece of pieces) {
-    bytes.set(piece, at)
-    at += piece.length
-  }
-  return bytes
+  return concat(...pieces)
 }
 
 function parse(bytes: Uint8Array): unknown {

@@ -91,6 +91,8 @@ export class RemoteDocument<T> {
    * version. Within the cooldown nobody is asked, and nobody waits long for a server that hangs.
    */
   async renew(): Promise<boolean> {
+    // Condition: a document that is not followed any more is not fetched.
+    if (this.#isClosed) return false
     const before = this.#generation
     const now = this.#follower.clock.now()
     const isFlying = this.#flight !== undefined

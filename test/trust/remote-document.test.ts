@@ -199,6 +199,18 @@ describe('what is asked for and not known', () => {
     }
   })
 
+  it('a document that is not followed any more is not fetched', async () => {
+    served(1)
+    const { document, clock } = follow({ refreshSeconds: 60 })
+    await document.ready()
+    document.close()
+    clock.advance(120)
+    expect(await document.renew()).toBe(false)
+    expect(document.current()).toBe(1)
+    await settled()
+    expect(server.asked()).toBe(1)
+  })
+
   it('is not looked for while the server fails', async () => {
     served(1)
     const { document, clock, types } = follow({ refreshSeconds: 60 })

@@ -6,6 +6,7 @@ import type { HttpRequest } from '../../core/message.ts'
 import { anonymous, type Peer } from '../../identity/peer.ts'
 import { readWorkloadId } from '../../identity/workload-id.ts'
 import { type Authenticator, type Established, type Evidence, isBound } from '../../peer/authenticator.ts'
+import { isOurs } from '../../peer/own-url.ts'
 import { isWorkloadProof, proveSession, proveWorkload } from '../../peer/workload-proof.ts'
 import { isSessionProof, type Proof } from '../../signature/proof.ts'
 import type { Engine } from '../engine.ts'
@@ -95,20 +96,12 @@ function isAlive(engine: Engine, { id, holder }: OpenSession): MaybePromise<bool
 function checkAudience(guard: GuardSettings, parsed: Parsed, audience: string | undefined): void {
   const { engine } = guard
   if (audience === engine.id) return
-  const isOurs = engine.audiences.some(
-    (ours) => audience === new URL(ours).origin + parsed.target.path && covers(ours, audience),
-  )
   // Condition: a proof that is addressed to another workload is refused.
-  if (!isOurs) {
+  if (!isOurs(engine.audiences, parsed.target.path, audience)) {
     throw new CountersignError('audience-mismatch', {
       detail: { step: 'audience', expected: engine.id, received: audience ?? '' },
     })
   }
-}
-
-/** A prefix covers a URL at a segment boundary only. */
-function covers(prefix: string, url: string): boolean {
-  return url === prefix || url.startsWith(prefix.endsWith('/') ? prefix : `${prefix}/`)
 }
 
 function byEvidence(authenticator: Way, parsed: Parsed): MaybePromise<Found | undefined> {
