@@ -1,6 +1,8 @@
 // What ships, as a stranger gets it: the packed tarball in an empty folder, imported, required, run and compiled.
-import { execFileSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -12,9 +14,70 @@ const specifiers = subpaths.map((path) => path.replace('.', 'countersign'))
 const folder = mkdtempSync(join(tmpdir(), 'countersign-packed-'))
 const run = (command, ...args) =>
   execFileSync(command, args, { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 2] })
-const step = (name, body) => {
-  body()
+const step = async (name, body) => {
+  await body()
   process.stdout.write(`packed: ${name}\n`)
+}
+
+/** The programs of the quickstart that name their file, and its policy. */
+function quickstartFiles() {
+  const text = readFileSync(join(root, 'docs/quickstart.md'), 'utf8')
+  const programs = [...text.matchAll(/```(?:ts|js)\n\/\/ ([a-z.]+)\n([\s\S]*?)```/g)].map(([, name, code]) => [
+    name,
+    code,
+  ])
+  return { programs, policy: /```json\n([\s\S]*?)```/.exec(text)[1] }
+}
+
+/** A port that is free now. */
+async function freePort() {
+  const server = createServer().listen(0)
+  await once(server, 'listening')
+  const { port } = server.address()
+  server.close()
+  await once(server, 'close')
+  return String(port)
+}
+
+/** Runs the two services of the quickstart as it says, on a port that is free. */
+async function followQuickstart() {
+  const port = await freePort()
+  const { programs, policy } = quickstartFiles()
+  for (const [name, code] of programs) writeFileSync(join(folder, name), code.replaceAll('8080', port))
+  rmSync(join(folder, 'countersign'), { recursive: true })
+  run(
+    'npx',
+    '--no-install',
+    'countersign',
+    'init',
+    'acme.internal',
+    'orders=http://localhost:1',
+    `ledger=http://localhost:${port}`,
+  )
+  const ledger = spawn(process.execPath, ['ledger.js'], { cwd: folder, stdio: ['ignore', 'pipe', 2] })
+  let trail = ''
+  ledger.stdout.on('data', (text) => {
+    trail += text
+  })
+  const says = async (words) => {
+    for (let i = 0; i < 200 && !trail.includes(words); i++) await new Promise((resolve) => setTimeout(resolve, 50))
+    if (!trail.includes(words)) throw new Error(`the ledger never said "${words}": ${trail}`)
+  }
+  const calls = (name) => {
+    const said = run(process.execPath, name)
+    if (!said.includes('200 spiffe://acme.internal/ledger')) throw new Error(`${name} got no answer: ${said}`)
+  }
+  try {
+    await says('workload.started')
+    for (const [name] of programs.filter(([program]) => program.startsWith('orders'))) calls(name)
+    writeFileSync(join(folder, 'countersign/policy.json.new'), policy)
+    renameSync(join(folder, 'countersign/policy.json.new'), join(folder, 'countersign/policy.json'))
+    await says('policy.changed')
+    calls('orders.js')
+    await says('rule=orders-may-write sealed')
+  } finally {
+    ledger.kill()
+  }
 }
 
 /** The TypeScript blocks of the README that stand for whole files. */
@@ -38,7 +101,7 @@ function compile(types) {
 }
 
 try {
-  step('installs into an empty folder', () => {
+  await step('installs into an empty folder', () => {
     const [{ filename }] = JSON.parse(
       execFileSync('npm', ['pack', '--json', '--pack-destination', folder], {
         cwd: root,
@@ -52,7 +115,7 @@ try {
     )
     run('npm', 'install', '--prefer-offline', '--no-audit', '--no-fund', `./${filename}`, ...packages)
   })
-  step(`imports and requires ${specifiers.length} subpaths`, () => {
+  await step(`imports and requires ${specifiers.length} subpaths`, () => {
     for (const specifier of specifiers) {
       run(
         process.execPath,
@@ -69,7 +132,7 @@ try {
       )
     }
   })
-  step('secures calls between two services set up by the command, and refuses attacks', () => {
+  await step('secures calls between two services set up by the command, and refuses attacks', () => {
     run(
       'npx',
       '--no-install',
@@ -82,7 +145,8 @@ try {
     cpSync(join(root, 'test/package/packed-exchange.mjs'), join(folder, 'packed-exchange.mjs'))
     process.stdout.write(run(process.execPath, 'packed-exchange.mjs'))
   })
-  step('compiles the README', () => {
+  await step('follows the quickstart, with import and with require', followQuickstart)
+  await step('compiles the README', () => {
     mkdirSync(folder, { recursive: true })
     readmeBlocks().forEach((block, i) => {
       writeFileSync(join(folder, `readme-${i}.ts`), `${block}\nexport {}\n`)
