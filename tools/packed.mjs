@@ -14,6 +14,8 @@ const specifiers = subpaths.map((path) => path.replace('.', 'countersign'))
 const folder = mkdtempSync(join(tmpdir(), 'countersign-packed-'))
 const run = (command, ...args) =>
   execFileSync(command, args, { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 2] })
+/** Has the installed command write the files of two services. */
+const init = (...origins) => run('npx', '--no-install', 'countersign', 'init', 'acme.internal', ...origins)
 const step = async (name, body) => {
   await body()
   process.stdout.write(`packed: ${name}\n`)
@@ -45,15 +47,7 @@ async function followQuickstart() {
   const { programs, policy } = quickstartFiles()
   for (const [name, code] of programs) writeFileSync(join(folder, name), code.replaceAll('8080', port))
   rmSync(join(folder, 'countersign'), { recursive: true })
-  run(
-    'npx',
-    '--no-install',
-    'countersign',
-    'init',
-    'acme.internal',
-    'orders=http://localhost:1',
-    `ledger=http://localhost:${port}`,
-  )
+  init('orders=http://localhost:1', `ledger=http://localhost:${port}`)
   const ledger = spawn(process.execPath, ['ledger.js'], { cwd: folder, stdio: ['ignore', 'pipe', 2] })
   let trail = ''
   ledger.stdout.on('data', (text) => {
@@ -133,15 +127,7 @@ try {
     }
   })
   await step('secures calls between two services set up by the command, and refuses attacks', () => {
-    run(
-      'npx',
-      '--no-install',
-      'countersign',
-      'init',
-      'acme.internal',
-      'orders=http://127.0.0.1:1',
-      'ledger=http://127.0.0.1:2',
-    )
+    init('orders=http://127.0.0.1:1', 'ledger=http://127.0.0.1:2')
     cpSync(join(root, 'test/package/packed-exchange.mjs'), join(folder, 'packed-exchange.mjs'))
     process.stdout.write(run(process.execPath, 'packed-exchange.mjs'))
   })

@@ -1,7 +1,7 @@
 import type { Readable, Writable } from 'node:stream'
 import { type ParseArgsConfig, parseArgs } from 'node:util'
 import { CountersignError } from '../core/errors.ts'
-import { systemReason } from '../core/system.ts'
+import { naming } from '../core/system.ts'
 
 /** What a command reads from and writes to. */
 export interface Io {
@@ -23,12 +23,6 @@ export const EXIT = Object.freeze({ done: 0, failed: 1, misused: 2, broken: 70 }
 /** An argument that is wrong, or a file that is: names it and the fix. */
 export function wrong(option: string, fix: string): CountersignError {
   return new CountersignError('option-invalid', { detail: { option, fix } })
-}
-
-/** Names the file or pipe that the system cannot do something with; everything else stays what it is. */
-export function naming(name: string, error: unknown, what: 'read' | 'written'): unknown {
-  const reason = error instanceof Error && 'syscall' in error ? systemReason(error) : undefined
-  return reason === undefined ? error : wrong(name, `it cannot be ${what} (${reason})`)
 }
 
 export const STANDARD_INPUT = 'standard input'

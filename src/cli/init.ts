@@ -1,8 +1,9 @@
 import { access, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { naming } from '../core/system.ts'
 import { parseWorkloadId } from '../identity/workload-id.ts'
 import { generateKey, publicJwk } from '../keys/jwk.ts'
-import { argumentsOf, type Command, naming, print, wrong } from './command.ts'
+import { argumentsOf, type Command, print, wrong } from './command.ts'
 
 interface Plan {
   readonly domain: string

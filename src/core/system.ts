@@ -1,3 +1,5 @@
+import { CountersignError } from './errors.ts'
+
 /** What the codes mean that operators meet. */
 const REASONS: Readonly<Record<string, string>> = Object.freeze({
   ENOENT: 'there is no such file or folder',
@@ -17,4 +19,12 @@ export function systemReason(error: unknown): string | undefined {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   if (typeof code !== 'string') return undefined
   return Object.hasOwn(REASONS, code) ? `${code}: ${REASONS[code]}` : code
+}
+
+/** Names the file or pipe that the system cannot do something with; everything else stays what it is. */
+export function naming(name: string, error: unknown, what: 'read' | 'written'): unknown {
+  const reason = error instanceof Error && 'syscall' in error ? systemReason(error) : undefined
+  if (reason === undefined) return error
+  const detail = { option: name, fix: `it cannot be ${what} (${reason})` }
+  return new CountersignError('option-invalid', { cause: error, detail })
 }

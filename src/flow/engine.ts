@@ -84,7 +84,7 @@ export interface Engine {
   readonly unproven: Ration
   /** Undefined where sessions are off. */
   readonly sessions: Sessions | undefined
-  /** Has something done when the workload is closed. */
+  /** Has something done when the workload is closed: at once where it is. */
   onClose(task: () => void): void
   /** Throws `workload-closed` after `close()`. */
   assertOpen(): void

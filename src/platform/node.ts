@@ -5,7 +5,7 @@ import { open, readFile, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { fromUtf8 } from '../core/bytes.ts'
 import { CountersignError } from '../core/errors.ts'
-import { systemReason } from '../core/system.ts'
+import { naming } from '../core/system.ts'
 import type { AsyncContext, Platform, Watch, Write } from './platform.ts'
 
 const SETTLE_MS = 50
@@ -13,16 +13,6 @@ const POLL_MS = 2000
 const PIECE_BYTES = 262_144
 const PART_NAME = 64
 const MUCH_BYTES = 65_536
-
-function fileWrong(option: string, fix: string, cause?: unknown): CountersignError {
-  return new CountersignError('option-invalid', { cause, detail: { option, fix } })
-}
-
-/** Names the file that the system cannot do something with; everything else stays what it is. */
-function naming(path: string, error: unknown, what: 'read' | 'written'): unknown {
-  const reason = error instanceof Error && 'syscall' in error ? systemReason(error) : undefined
-  return reason === undefined ? error : fileWrong(path, `it cannot be ${what} (${reason})`, error)
-}
 
 async function* readPieces(path: string): AsyncGenerator<Uint8Array> {
   try {
@@ -41,7 +31,10 @@ async function* readPieces(path: string): AsyncGenerator<Uint8Array> {
 async function writeWhole(path: string, work: (write: Write) => Promise<void>): Promise<void> {
   const found = await stat(path).catch(() => undefined)
   // Condition: a target that is there and is no file is refused.
-  if (found !== undefined && !found.isFile()) throw fileWrong(path, 'give the path of a file: this is something else')
+  if (found !== undefined && !found.isFile()) {
+    const fix = 'give the path of a file: this is something else'
+    throw new CountersignError('option-invalid', { detail: { option: path, fix } })
+  }
   // The beginning of the name says whose part it is; all of a long one would leave no room for the rest.
   const part = join(dirname(path), `.${basename(path).slice(0, PART_NAME)}.${randomBytes(6).toString('hex')}.part`)
   // What fails in `work` is not this file's failure.

@@ -6,7 +6,7 @@ import type { TrustSource } from './trust-source.ts'
 export const FOLLOW = Symbol('countersign.trust-source')
 
 /** What of trust may grow stale, by the origin of the trust domain. */
-export type RemoteTrust = ReadonlyMap<string, Pick<RemoteDocument<unknown>, 'assertFresh' | 'renew'>>
+export type RemoteTrust = ReadonlyMap<string, Pick<RemoteDocument<unknown>, 'assertFresh' | 'isStale' | 'renew'>>
 
 /** A source that is followed for one workload. */
 export interface BoundTrust extends TrustSource {

@@ -1,9 +1,9 @@
 import type { Code } from '../core/codes.ts'
-import { CountersignError, isCountersignError } from '../core/errors.ts'
 import { type BoundTrust, bindSource } from './bound-source.ts'
 import { parseBundle } from './bundle.ts'
 import type { Follower } from './remote-options.ts'
 import { compileTrust, type Trust } from './trust.ts'
+import { asTrustError } from './trust-error.ts'
 import type { TrustSource } from './trust-source.ts'
 
 /** Holds the version of the trust bundle that counts now. */
@@ -32,22 +32,6 @@ async function loadVersion(source: BoundTrust, before: Version | undefined): Pro
   const text = JSON.stringify(bundle)
   if (before?.text === text) return before
   return { trust: await compileTrust(bundle, (before?.trust.generation ?? 0) + 1, source.remote), text }
-}
-
-function isStale(document: { assertFresh(): void }): boolean {
-  try {
-    document.assertFresh()
-    return false
-  } catch {
-    return true
-  }
-}
-
-/** A source of the user's own may throw anything. */
-function asTrustError(error: unknown): CountersignError {
-  if (isCountersignError(error)) return error
-  const detail = { option: 'trust', fix: 'the source failed to give a bundle' }
-  return new CountersignError('trust-invalid', { cause: error, detail })
 }
 
 /**
@@ -113,7 +97,7 @@ export async function createTrustHolder(given: TrustSource, follower: Follower):
       await reload()
       return version.trust
     },
-    health: () => ([...source.remote.values()].some(isStale) ? ['trust-unavailable' as const] : []),
+    health: () => ([...source.remote.values()].some(({ isStale }) => isStale) ? ['trust-unavailable' as const] : []),
     close() {
       closed = true
       watch?.close()

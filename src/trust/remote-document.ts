@@ -61,11 +61,20 @@ export class RemoteDocument<T> {
     return this.#generation
   }
 
-  /** Waits for the first version: from the server, else from the snapshot. Throws `trust-unavailable` without either. */
-  async ready(): Promise<T> {
+  /**
+   * The last version, however old it is: what may be done with it `current` says. Waits for the first one: from the server,
+   * else from the snapshot. Throws `trust-unavailable` without either.
+   */
+  async latest(): Promise<T> {
     if (this.#held === undefined) await this.#refresh()
     if (this.#held === undefined) await this.#coldStart()
-    return this.current()
+    return this.#held?.value ?? this.current()
+  }
+
+  /** Whether there is nothing that still counts. */
+  get isStale(): boolean {
+    const held = this.#held
+    return held === undefined || this.#isTooOld(held.confirmedAt)
   }
 
   /** What is held, at once. Throws `trust-unavailable` where there is nothing, or nothing that still counts. */
@@ -77,7 +86,7 @@ export class RemoteDocument<T> {
     if (held === undefined) throw unavailable('never-fetched')
     if (this.#failures > 0) this.#staleUses++
     // Condition: nothing is judged by a document that its server has not confirmed for longer than the bound.
-    if (now - held.confirmedAt > this.#maxStaleMs()) throw this.#stale()
+    if (this.#isTooOld(held.confirmedAt)) throw this.#stale()
     return held.value
   }
 
@@ -111,8 +120,9 @@ export class RemoteDocument<T> {
     this.#timer?.cancel()
   }
 
-  #maxStaleMs(): number {
-    return (this.#options.maxStaleSeconds ?? DEFAULT_STALE_SECONDS) * 1000
+  #isTooOld(confirmedAt: number): boolean {
+    const maxMs = (this.#options.maxStaleSeconds ?? DEFAULT_STALE_SECONDS) * 1000
+    return this.#follower.clock.now() - confirmedAt > maxMs
   }
 
   #stale(): CountersignError {
@@ -180,6 +190,8 @@ export class RemoteDocument<T> {
     const found = await readSnapshot(snapshot, this.#kind.url).catch(() => undefined)
     // Condition: a snapshot from the future is not taken.
     if (found === undefined || found.confirmedAt > this.#follower.clock.now() + MAX_AHEAD_MS) return
+    // Condition: a snapshot that is older than what is held may be is not taken.
+    if (this.#isTooOld(found.confirmedAt)) throw unavailable('stale')
     const value = this.#kind.parse(found.json, undefined)
     this.#take({ ...found, value, etag: undefined, maxAgeSeconds: undefined })
   }

@@ -8,13 +8,13 @@ export interface FollowOptions {
    * For how long what was fetched last counts when its server does not answer: 3600 seconds by default. After that
    * whoever depends on it is refused with 503, `trust-unavailable`.
    */
-  readonly maxStaleSeconds?: number
+  readonly maxStaleSeconds?: number | undefined
   /** How often to look, whatever the server says. By default by its cache headers, 30 to 900 seconds, else 300. */
-  readonly refreshSeconds?: number
+  readonly refreshSeconds?: number | undefined
   /** A file that keeps the last version for a cold start while the server is down. None by default. */
-  readonly snapshot?: string
+  readonly snapshot?: string | undefined
   /** How to fetch: the runtime's `fetch` by default. */
-  readonly fetch?: typeof fetch
+  readonly fetch?: typeof fetch | undefined
 }
 
 /** Whom a document is followed for. */

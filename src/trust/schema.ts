@@ -68,11 +68,11 @@ const followOptions = {
   fetch: z.custom<typeof fetch>((value) => typeof value === 'function', 'give a function as fetch is').optional(),
 }
 
-export const trustUrlOptionsSchema = z.strictObject({
+export const trustUrlOptionsSchema: z.ZodType<TrustUrlOptions> = z.strictObject({
   trustDomain: text,
   issuers: z.array(uri).optional(),
   ...followOptions,
-}) as unknown as z.ZodType<TrustUrlOptions>
+})
 
 function atLeastOne<T extends z.ZodType>(keys: T) {
   return z.array(keys).min(1, 'give at least one key, or leave it out')

@@ -1,7 +1,9 @@
 import { fileSource } from '../keys/file-source.ts'
+import type { Watch } from '../platform/platform.ts'
 import { bindSource, FOLLOW, type FollowedTrustSource } from './bound-source.ts'
 import { parseBundle, type TrustBundle } from './bundle.ts'
 import { mergeBundles } from './merge.ts'
+import { KeptMerge } from './merge-kept.ts'
 import type { TrustSource } from './trust-source.ts'
 
 /**
@@ -33,7 +35,8 @@ export function trustFile(path: string): TrustSource {
 
 /**
  * Puts several sources together. Each speaks for trust domains, workloads and origins of its own: who controls one
- * source cannot speak for what another vouches for. What any of them revokes is revoked.
+ * source cannot speak for what another vouches for. What any of them revokes is revoked. Of a source that breaks later the
+ * last good version stays; the others go on.
  *
  * @param sources any sources; a change of one loads all of them again
  * @throws `trust-invalid` when it is loaded and two sources speak for one trust domain, workload or origin
@@ -42,27 +45,26 @@ export function trustFile(path: string): TrustSource {
  */
 export function mergeTrust(...sources: TrustSource[]): TrustSource {
   const merged: FollowedTrustSource = {
-    ...mergedOf(sources),
+    load: async () => mergeBundles((await Promise.all(sources.map((source) => source.load()))).map(parseBundle)),
+    watch: (changed) => watchAll(sources, changed),
     [FOLLOW](follower) {
       const bound = sources.map((source) => bindSource(source, follower))
-      return { ...mergedOf(bound), remote: new Map(bound.flatMap(({ remote }) => [...remote])) }
+      const merge = new KeptMerge(bound, follower.report)
+      return {
+        load: () => merge.load(),
+        watch: (changed) => watchAll(bound, changed),
+        remote: new Map(bound.flatMap(({ remote }) => [...remote])),
+      }
     },
   }
   return Object.freeze(merged)
 }
 
-function mergedOf(sources: readonly TrustSource[]) {
+function watchAll(sources: readonly TrustSource[], changed: () => void): Watch {
+  const watches = sources.map((source) => source.watch?.(changed))
   return {
-    async load() {
-      return mergeBundles((await Promise.all(sources.map((source) => source.load()))).map(parseBundle))
-    },
-    watch(changed: () => void) {
-      const watches = sources.map((source) => source.watch?.(changed))
-      return {
-        close() {
-          for (const watch of watches) watch?.close()
-        },
-      }
+    close() {
+      for (const watch of watches) watch?.close()
     },
   }
 }

@@ -5,5 +5,5 @@ export interface TrustUrlOptions extends FollowOptions {
   /** `acme.internal` for `spiffe://acme.internal`, or `wimse://acme.internal`. Never taken from the document. */
   readonly trustDomain: string
   /** Where given, a token must name its issuer (`iss`), and it must be one of these. */
-  readonly issuers?: readonly string[]
+  readonly issuers?: readonly string[] | undefined
 }

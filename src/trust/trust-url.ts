@@ -50,7 +50,7 @@ export function trustUrl(url: string | URL, options: TrustUrlOptions): TrustSour
     async load() {
       const document = new RemoteDocument(kind, checked, { clock: systemClock, report: () => undefined })
       try {
-        return bundleOf(checked, await document.ready())
+        return bundleOf(checked, await document.latest())
       } finally {
         document.close()
       }
@@ -73,7 +73,7 @@ function follow(kind: RemoteKind<KeyDocument>, { options, origin }: Speaker, fol
   let changed = () => {}
   const document = new RemoteDocument(kind, options, follower, () => changed())
   return {
-    load: async () => bundleOf(options, await document.ready()),
+    load: async () => bundleOf(options, await document.latest()),
     watch(callback) {
       changed = callback
       return { close: () => document.close() }

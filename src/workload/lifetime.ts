@@ -2,7 +2,7 @@ import { CountersignError } from '../core/errors.ts'
 
 /** From the making of a workload to its end. */
 export interface Lifetime {
-  /** Has something done at the end. */
+  /** Has something done at the end: at once where that is over. */
   onClose(task: () => void): void
   /** Throws `workload-closed` after the end. */
   assertOpen(): void
@@ -14,7 +14,10 @@ export function createLifetime(): Lifetime {
   let open = true
   const tasks = new Set<() => void>()
   return {
-    onClose: (task) => void tasks.add(task),
+    onClose(task) {
+      if (open) tasks.add(task)
+      else task()
+    },
     assertOpen() {
       // Condition: a workload that was closed makes and takes no calls.
       if (!open) throw new CountersignError('workload-closed')

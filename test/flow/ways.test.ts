@@ -96,13 +96,15 @@ describe('ways to authenticate that answer with 401', () => {
     expect([answer.status, answer.headers.has('www-authenticate')]).toEqual([403, false])
   })
 
-  it('are told of the workload they serve, and closed with it once', async () => {
+  it('are told of the workload they serve, and closed with it, once, or at once where it is closed', async () => {
     const seen: { around?: Surroundings; closed: number } = { closed: 0 }
-    const { ledger } = await served([byWord(seen)])
+    const { domain, ledger } = await served([byWord(seen)])
     expect(seen.around?.urls()).toEqual(['https://ledger.test'])
     expect(seen.around?.isRevoked({ keyId: 'a' })).toBe(false)
     await ledger.close()
     await ledger.close()
     expect(seen.closed).toBe(1)
+    domain.serve(ledger, 'https://late.test', () => new Response('ok'), { accept: [byWord(seen)] })
+    expect(seen.closed).toBe(2)
   })
 })

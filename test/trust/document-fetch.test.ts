@@ -49,9 +49,8 @@ describe('fetching a document', () => {
 
   it('a redirect to another origin than the one configured is not followed', async () => {
     other.serve({ keys: [] })
-    for (const location of [other.url, 'https://127.0.0.1/jwks', '//127.0.0.2/jwks', 'http://[', '']) {
+    for (const location of [other.url, 'https://127.0.0.1/jwks', '//127.0.0.2/jwks', 'http://[']) {
       server.behave(answering(302, '', { location }))
-      if (location === '') continue
       expect(await stepOf(() => get())).toBe('trust-unavailable redirect')
     }
     expect(other.asked()).toBe(0)

@@ -52,7 +52,7 @@ describe('a document at a URL', () => {
   it('is fetched once, however many wait for it', async () => {
     served(1)
     const { document } = follow()
-    expect(await Promise.all(Array.from({ length: 100 }, () => document.ready()))).toEqual(Array(100).fill(1))
+    expect(await Promise.all(Array.from({ length: 100 }, () => document.latest()))).toEqual(Array(100).fill(1))
     expect(server.asked()).toBe(1)
     expect(document.generation).toBe(1)
   })
@@ -60,7 +60,7 @@ describe('a document at a URL', () => {
   it('is fetched anew in the background when its time has come, and counts versions', async () => {
     served(1)
     const { document, clock, changes } = follow({ refreshSeconds: 60 })
-    await document.ready()
+    await document.latest()
     served(2)
     clock.advance(40)
     expect(document.current()).toBe(1)
@@ -77,7 +77,7 @@ describe('a document at a URL', () => {
     served({ valueOf: 1 })
     served(1)
     const { document, clock } = follow({ refreshSeconds: 60 })
-    await document.ready()
+    await document.latest()
     clock.advance(61)
     document.current()
     await until(() => server.asked() === 2)
@@ -94,7 +94,7 @@ describe('a document at a URL', () => {
     ] as const) {
       server.serve(1, { 'cache-control': header })
       const { document, clock } = follow()
-      await document.ready()
+      await document.latest()
       const before = server.asked()
       clock.advance(early)
       document.current()
@@ -109,14 +109,14 @@ describe('a document at a URL', () => {
   it('nothing is judged by a document that was never had', async () => {
     const { document } = follow()
     expect(refusal(() => document.current()).detail.step).toBe('never-fetched')
-    const error = await refusalOf(() => document.ready())
+    const error = await refusalOf(() => document.latest())
     expect([error.code, error.status]).toEqual(['trust-unavailable', 503])
   })
 
   it('nothing is judged by a document that its server has not confirmed for longer than the bound', async () => {
     served(1)
     const { document, clock, types } = follow({ maxStaleSeconds: 600 })
-    await document.ready()
+    await document.latest()
     server.behave(answering(503))
     clock.advance(600)
     expect(document.current()).toBe(1)
@@ -129,7 +129,7 @@ describe('a document at a URL', () => {
   it('says once that its server fails, and how often older keys were used, when it is back', async () => {
     served(1)
     const { document, clock, notices } = follow({ refreshSeconds: 60 })
-    await document.ready()
+    await document.latest()
     server.behave(answering(500))
     clock.advance(61)
     document.current()
@@ -147,14 +147,13 @@ describe('a document at a URL', () => {
 
   it('a server that fails is asked at most once in five seconds, and less often each time', async () => {
     const { document, clock } = follow()
-    await refusalOf(() => document.ready())
+    await refusalOf(() => document.latest())
     const asked: number[] = []
     for (let second = 0; second < 600; second++) {
       clock.advance(1)
       const before = server.asked()
       refusal(() => document.current())
       await new Promise((resolve) => setImmediate(resolve))
-      if (document.generation === 0) await until(() => server.asked() === before || true)
       await new Promise((resolve) => setTimeout(resolve, 1))
       if (server.asked() > before) asked.push(second)
     }
@@ -167,7 +166,7 @@ describe('a document at a URL', () => {
   it('a broken version changes nothing, and the trail says why', async () => {
     served(1)
     const { document, clock, notices } = follow({ refreshSeconds: 60 })
-    await document.ready()
+    await document.latest()
     served('two')
     clock.advance(61)
     document.current()
@@ -181,7 +180,7 @@ describe('what is asked for and not known', () => {
   it('is looked for at once', async () => {
     served(1)
     const { document, clock } = follow()
-    await document.ready()
+    await document.latest()
     served(2)
     clock.advance(31)
     expect(await document.renew()).toBe(true)
@@ -191,7 +190,7 @@ describe('what is asked for and not known', () => {
   it('names of keys that nobody knows lead to one fetch in each cooldown', async () => {
     served(1)
     const { document, clock } = follow()
-    await document.ready()
+    await document.latest()
     for (let round = 1; round <= 3; round++) {
       clock.advance(30)
       await Promise.all(Array.from({ length: 1000 }, () => document.renew()))
@@ -202,7 +201,7 @@ describe('what is asked for and not known', () => {
   it('a document that is not followed any more is not fetched', async () => {
     served(1)
     const { document, clock } = follow({ refreshSeconds: 60 })
-    await document.ready()
+    await document.latest()
     document.close()
     clock.advance(120)
     expect(await document.renew()).toBe(false)
@@ -214,7 +213,7 @@ describe('what is asked for and not known', () => {
   it('is not looked for while the server fails', async () => {
     served(1)
     const { document, clock, types } = follow({ refreshSeconds: 60 })
-    await document.ready()
+    await document.latest()
     server.behave(answering(503))
     clock.advance(61)
     document.current()
@@ -227,7 +226,7 @@ describe('what is asked for and not known', () => {
   it('nobody waits for a server that hangs', async () => {
     served(1)
     const { document, clock } = follow({ refreshSeconds: 60 })
-    await document.ready()
+    await document.latest()
     server.behave(hanging)
     clock.advance(61)
     const began = performance.now()
@@ -246,16 +245,24 @@ describe('a snapshot', () => {
   it('starts a process while the server is down, and counts its age', async () => {
     served(7)
     const first = follow({ snapshot: path() })
-    await first.document.ready()
+    await first.document.latest()
     await until(() => first.changes() === 1)
     expect((await stat(path())).mode & 0o777).toBe(0o600)
     server.behave(answering(503))
     const second = follow({ snapshot: path() }, NOW + 3_599_000)
-    expect(await second.document.ready()).toBe(7)
+    expect(await second.document.latest()).toBe(7)
     second.clock.advance(2)
+    expect(second.document.isStale).toBe(true)
     expect(refusal(() => second.document.current()).detail.step).toBe('stale')
-    const third = follow({ snapshot: path() }, NOW + 3_601_000)
-    expect((await refusalOf(() => third.document.ready())).detail.step).toBe('stale')
+    expect(await second.document.latest()).toBe(7)
+  })
+
+  it('a snapshot that is older than what is held may be is not taken', async () => {
+    await writeFile(path(), JSON.stringify({ v: 1, url: server.url, confirmedAt: NOW - 3_600_001, document: 7 }))
+    const { document } = follow({ snapshot: path() })
+    expect((await refusalOf(() => document.latest())).detail.step).toBe('stale')
+    expect(document.isStale).toBe(true)
+    expect(refusal(() => document.current()).detail.step).toBe('never-fetched')
   })
 
   it('a snapshot that is none, or one of another URL, is not taken', async () => {
@@ -270,22 +277,22 @@ describe('a snapshot', () => {
     ]) {
       await writeFile(path(), bad)
       const { document } = follow({ snapshot: path() })
-      expect((await refusalOf(() => document.ready())).detail.step).toBe('never-fetched')
+      expect((await refusalOf(() => document.latest())).detail.step).toBe('never-fetched')
     }
     await writeFile(path(), JSON.stringify(good))
-    expect(await follow({ snapshot: path() }).document.ready()).toBe(7)
+    expect(await follow({ snapshot: path() }).document.latest()).toBe(7)
   })
 
   it('a snapshot from the future is not taken', async () => {
     await writeFile(path(), JSON.stringify({ v: 1, url: server.url, confirmedAt: NOW + 600_000, document: 7 }))
     const { document } = follow({ snapshot: path() })
-    expect((await refusalOf(() => document.ready())).detail.step).toBe('never-fetched')
+    expect((await refusalOf(() => document.latest())).detail.step).toBe('never-fetched')
   })
 
   it('that cannot be written is told, and fails nothing', async () => {
     served(7)
     const { document, types } = follow({ snapshot: join(folder, 'missing', 'keys.json') })
-    expect(await document.ready()).toBe(7)
+    expect(await document.latest()).toBe(7)
     expect(types()).toEqual(['trust.rejected'])
     await expect(readFile(join(folder, 'missing', 'keys.json'))).rejects.toThrow()
   })
