@@ -5,3 +5,11 @@ declare module 'express4' {
 declare module 'koa2' {
   export { default } from 'koa'
 }
+// Without types of its own: as far as the tests use it.
+declare module 'oidc-provider' {
+  import type { RequestListener } from 'node:http'
+  export default class Provider {
+    constructor(issuer: string, configuration: object)
+    callback(): RequestListener
+  }
+}

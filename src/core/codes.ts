@@ -85,6 +85,9 @@ export const codes = Object.freeze({
   // The same, where the answer says how to authenticate (`WWW-Authenticate`).
   'authentication-required': unauthorized('The request carries nothing that tells who sent it.'),
   'authentication-failed': unauthorized('What the request carries does not tell who sent it.'),
+  'bearer-invalid': unauthorized('The access token does not hold.'),
+  'dpop-invalid': unauthorized('The proof that comes with the access token does not hold.'),
+  'dpop-nonce-required': unauthorized('The proof that comes with the access token lacks a nonce of ours that holds.'),
 
   // The caller is known and may not.
   'policy-denied': entry('forbidden', 403, 'The policy does not allow this call.'),

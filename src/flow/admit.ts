@@ -70,7 +70,7 @@ function refuse(
   }
   const error = isCountersignError(cause) ? cause : new CountersignError('request-malformed', { cause })
   const problem = problemOf(error.code, callId)
-  const response = { ...problem, fields: problem.fields.and(challengeFields(guard.accept, error)) }
+  const response = { ...problem, fields: problem.fields.and(challengeFields(guard.accept, error, stage?.peer)) }
   return { kind: 'answered', arrival, stage, callId, startedAt, response, error }
 }
 

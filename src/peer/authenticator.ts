@@ -52,17 +52,26 @@ export interface BoundAuthenticator {
   readonly [BOUND]: true
   readonly name: string
   authenticate(evidence: Evidence): MaybePromise<Peer | undefined>
+  /** The header fields, in lower case, that carry a secret: no handler sees them unless a signature covers them. */
+  readonly secrets: readonly string[]
   /** The header fields (name, value, …) of a refusal that say how to authenticate here. */
   challenge(error: CountersignError): readonly string[]
   close(): void
 }
 
+/** What an authenticator of the library's own does once it is bound. */
+export type BoundWay = Omit<BoundAuthenticator, 'name' | 'secrets' | typeof BOUND> &
+  Partial<Pick<BoundAuthenticator, 'secrets'>>
+
 /** Where an authenticator of the library's own is bound to the workload it serves. */
 export const BIND = Symbol('countersign.authenticator')
 
+/** Binds to a workload one authenticator, for itself and for all that are alike in the same list. */
+export type Bind<T> = (around: Surroundings, alike: readonly Authenticator[]) => T
+
 /** An authenticator of the library's own, as it is handed around before there is a workload. */
 export interface OwnAuthenticator extends Authenticator {
-  readonly [BIND]: (around: Surroundings) => BoundAuthenticator
+  readonly [BIND]: Bind<BoundAuthenticator>
 }
 
 /** Tells an authenticator of the library's own from one of the user's. */
@@ -76,14 +85,11 @@ export function isBound(way: Authenticator | BoundAuthenticator): way is BoundAu
 }
 
 /** Makes an authenticator that does its work only where it was bound to a workload. */
-export function ownAuthenticator(
-  name: string,
-  bind: (around: Surroundings) => Omit<BoundAuthenticator, 'name' | typeof BOUND>,
-): Authenticator {
+export function ownAuthenticator(name: string, bind: Bind<BoundWay>): OwnAuthenticator {
   const own: OwnAuthenticator = {
     name,
     authenticate: () => undefined,
-    [BIND]: (around) => Object.freeze({ [BOUND]: true as const, name, ...bind(around) }),
+    [BIND]: (around, alike) => Object.freeze({ [BOUND]: true as const, name, secrets: [], ...bind(around, alike) }),
   }
   return Object.freeze(own)
 }

@@ -1,6 +1,7 @@
 import { compactVerify } from 'jose'
+import { isJsonObject, type JsonObject } from '../core/json.ts'
 import type { AccessTokenRules } from './access-token-rules.ts'
-import { type GatedToken, isJsonObject, type JsonObject } from './gate.ts'
+import type { GatedToken } from './gate.ts'
 import type { IssuerKey } from './issuer-keys.ts'
 import { checkLifetime } from './lifetime.ts'
 import { tokenInvalid } from './refusal.ts'

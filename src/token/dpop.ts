@@ -1,10 +1,11 @@
 import { primitives } from '#crypto'
 import { fromBase64url, toBase64url } from '../core/base64url.ts'
 import { utf8 } from '../core/bytes.ts'
+import { isJsonObject } from '../core/json.ts'
 import type { Jwk, VerifyingKey } from '../crypto/primitives.ts'
 import { suiteOf } from '../crypto/suites.ts'
 import { hasPrivateMembers, thumbprint } from '../keys/jwk.ts'
-import { type GatedToken, gateToken, isJsonObject } from './gate.ts'
+import { type GatedToken, gateToken } from './gate.ts'
 import { pointOf } from './named-keys.ts'
 import { tokenInvalid } from './refusal.ts'
 

@@ -1,9 +1,7 @@
 import { fromBase64url } from '../core/base64url.ts'
 import { fromUtf8 } from '../core/bytes.ts'
 import { CountersignError } from '../core/errors.ts'
-
-/** An object as JSON gives it: nothing in it is known yet. */
-export type JsonObject = Readonly<Record<string, unknown>>
+import { isJsonObject, type JsonObject } from '../core/json.ts'
 
 /** What a token says, frozen to the bottom. Nothing of it is proven. */
 export interface GatedToken {
@@ -18,11 +16,6 @@ const JSON_STRING = /"(?:[^"\\]|\\.)*"/g
 
 function malformed(step: string): CountersignError {
   return new CountersignError('token-malformed', { detail: { step } })
-}
-
-/** Tells an object of JSON from all else that JSON can be. */
-export function isJsonObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /**

@@ -52,3 +52,9 @@ export function readIssuerKeys(document: KeyDocument): IssuerKeys {
     },
   }
 }
+
+/** The one secret that an issuer shares with whoever verifies its tokens. */
+export function secretKeys(secret: Uint8Array): IssuerKeys {
+  const key = Promise.resolve(secret)
+  return { find: (_kid, alg) => (alg.startsWith('HS') ? key : undefined) }
+}

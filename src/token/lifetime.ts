@@ -1,5 +1,5 @@
 import { CountersignError } from '../core/errors.ts'
-import type { JsonObject } from './gate.ts'
+import type { JsonObject } from '../core/json.ts'
 import { tokenInvalid } from './refusal.ts'
 
 /** The longest a token may live: a key that was lost is of use to nobody for longer. */

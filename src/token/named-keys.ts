@@ -1,9 +1,9 @@
 import { primitives } from '#crypto'
 import { fromBase64url } from '../core/base64url.ts'
+import { isJsonObject, type JsonObject } from '../core/json.ts'
 import type { Jwk, VerifyingKey } from '../crypto/primitives.ts'
 import { type SignatureSuite, suiteOf } from '../crypto/suites.ts'
 import { hasPrivateMembers, thumbprint } from '../keys/jwk.ts'
-import { isJsonObject, type JsonObject } from './gate.ts'
 import { tokenInvalid } from './refusal.ts'
 
 /** The claim that names the key to seal to. */

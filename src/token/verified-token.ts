@@ -1,7 +1,7 @@
+import type { JsonObject } from '../core/json.ts'
 import type { Jwk, VerifyingKey } from '../crypto/primitives.ts'
 import type { SignatureSuite } from '../crypto/suites.ts'
 import type { WorkloadId } from '../identity/workload-id.ts'
-import type { JsonObject } from './gate.ts'
 
 /**
  * A workload identity token that held when it was verified. It shows which workload a trusted issuer bound to which

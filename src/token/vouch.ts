@@ -1,6 +1,6 @@
+import type { JsonObject } from '../core/json.ts'
 import { readWorkloadId, type WorkloadId } from '../identity/workload-id.ts'
 import type { Anchor, Trust } from '../trust/trust.ts'
-import type { JsonObject } from './gate.ts'
 import { tokenInvalid, tokenUntrusted } from './refusal.ts'
 import type { WitHeader } from './wit-header.ts'
 

@@ -1,5 +1,5 @@
+import type { JsonObject } from '../core/json.ts'
 import { type SignatureSuite, suiteOf } from '../crypto/suites.ts'
-import type { JsonObject } from './gate.ts'
 import { tokenInvalid } from './refusal.ts'
 
 /** The header of a workload identity token. */

@@ -1,3 +1,4 @@
+import { isJsonObject } from '../core/json.ts'
 import type { Jwk } from '../crypto/primitives.ts'
 import { hasPrivateMembers } from '../keys/jwk.ts'
 import { trustInvalid } from './bundle.ts'
@@ -11,10 +12,6 @@ export interface KeyDocument {
   readonly refreshHintSeconds: number | undefined
 }
 
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
 function positive(value: unknown): number | undefined {
   return typeof value === 'number' && value > 0 ? value : undefined
 }
@@ -26,7 +23,8 @@ function readKeys(keys: unknown): readonly Jwk[] {
   if (keys.length > MAX_KEYS) throw trustInvalid('keys', `publish at most ${MAX_KEYS} keys`)
   for (const key of keys) {
     // Condition: a document that lists something else than keys is refused.
-    if (!isObject(key) || typeof key.kty !== 'string') throw trustInvalid('keys', 'each key is an object with a "kty"')
+    if (!isJsonObject(key) || typeof key.kty !== 'string')
+      throw trustInvalid('keys', 'each key is an object with a "kty"')
     // Condition: a document that publishes a private or symmetric key is refused.
     if (hasPrivateMembers(key as Jwk)) throw trustInvalid('keys', 'a private key is published there: replace it')
   }
@@ -36,7 +34,7 @@ function readKeys(keys: unknown): readonly Jwk[] {
 /** Reads a JWK Set (RFC 7517 §5) or SPIFFE bundle; the keys in it are not chosen yet. */
 export function readKeyDocument(json: unknown, before: KeyDocument | undefined): KeyDocument {
   // Condition: a document of keys that is no object is refused.
-  if (!isObject(json)) throw trustInvalid('document', 'a JWK Set is a JSON object')
+  if (!isJsonObject(json)) throw trustInvalid('document', 'a JWK Set is a JSON object')
   const sequence = typeof json.spiffe_sequence === 'number' ? json.spiffe_sequence : undefined
   // Condition: a bundle whose "spiffe_sequence" went back is refused.
   if (sequence !== undefined && before?.sequence !== undefined && sequence < before.sequence) {

@@ -1,6 +1,7 @@
 import { type CountersignError, isCountersignError } from '../core/errors.ts'
+import type { MaybePromise } from '../core/maybe-promise.ts'
 import { systemSchedule, type Timer } from '../core/schedule.ts'
-import { fetchDocument, unavailable } from './document-fetch.ts'
+import { type DocumentRequest, fetchDocument, unavailable } from './document-fetch.ts'
 import type { Follower, FollowOptions, RemoteKind } from './remote-options.ts'
 import { cooldownMs, refreshAfterMs, retryAfterMs } from './remote-pace.ts'
 import { readSnapshot, writeSnapshot } from './remote-snapshot.ts'
@@ -17,6 +18,8 @@ interface Held<T> {
   readonly value: T
   readonly json: unknown
   readonly etag: string | undefined
+  /** Where the server calls it by that name. */
+  readonly place: string | undefined
   readonly maxAgeSeconds: number | undefined
   /** Epoch milliseconds: when its server last said that it holds. */
   readonly confirmedAt: number
@@ -47,6 +50,7 @@ export class RemoteDocument<T> {
   #staleUses = 0
   #isToldStale = false
   #timer: Timer | undefined
+  #place: URL | undefined
   #isClosed = false
 
   constructor(kind: RemoteKind<T>, options: FollowOptions, follower: Follower, changed: () => void = () => undefined) {
@@ -75,6 +79,16 @@ export class RemoteDocument<T> {
   get isStale(): boolean {
     const held = this.#held
     return held === undefined || this.#isTooOld(held.confirmedAt)
+  }
+
+  /**
+   * What is held, at once; where nothing ever was, the first version, once it has come. Throws `trust-unavailable` where
+   * there is none, or none that still counts.
+   */
+  soon(): MaybePromise<T> {
+    const isDue = this.#flight !== undefined || this.#follower.clock.now() >= this.#dueAt
+    // Who comes while the server is down is told at once: the next look is its own.
+    return this.#held === undefined && isDue ? this.latest().then(() => this.current()) : this.current()
   }
 
   /** What is held, at once. Throws `trust-unavailable` where there is nothing, or nothing that still counts. */
@@ -159,21 +173,28 @@ export class RemoteDocument<T> {
   }
 
   async #fetch(): Promise<void> {
-    const { url, parse } = this.#kind
-    const found = await fetchDocument({
-      url,
-      etag: this.#held?.etag,
-      maxBytes: MAX_BYTES,
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-      fetch: this.#options.fetch ?? fetch,
-    })
+    const { parse } = this.#kind
+    const bounds = { maxBytes: MAX_BYTES, signal: AbortSignal.timeout(TIMEOUT_MS), fetch: this.#options.fetch ?? fetch }
+    const url = await this.#where(bounds)
+    const etag = this.#held?.place === url.href ? this.#held.etag : undefined
+    const found = await fetchDocument({ ...bounds, url, etag })
     const confirmedAt = this.#follower.clock.now()
     if (found === 'same') {
       if (this.#held !== undefined) this.#held = { ...this.#held, confirmedAt }
     } else {
-      this.#take({ ...found, value: parse(found.json, this.#held?.value), confirmedAt })
+      this.#take({ ...found, value: parse(found.json, this.#held?.value), confirmedAt, place: url.href })
     }
     await this.#keep()
+  }
+
+  /** Where the document is: asked for once, and again after a failure. */
+  async #where(bounds: Omit<DocumentRequest, 'url' | 'etag'>): Promise<URL> {
+    const { url, locate } = this.#kind
+    if (locate === undefined) return url
+    if (this.#place !== undefined) return this.#place
+    const found = await fetchDocument({ ...bounds, url, etag: undefined })
+    this.#place = found === 'same' ? url : locate(found.json)
+    return this.#place
   }
 
   #take(next: Held<T>): void {
@@ -193,7 +214,7 @@ export class RemoteDocument<T> {
     // Condition: a snapshot that is older than what is held may be is not taken.
     if (this.#isTooOld(found.confirmedAt)) throw unavailable('stale')
     const value = this.#kind.parse(found.json, undefined)
-    this.#take({ ...found, value, etag: undefined, maxAgeSeconds: undefined })
+    this.#take({ ...found, value, etag: undefined, place: undefined, maxAgeSeconds: undefined })
   }
 
   async #keep(): Promise<void> {
@@ -216,6 +237,7 @@ export class RemoteDocument<T> {
 
   #failed(error: unknown): void {
     this.#failures++
+    this.#place = undefined
     // What a document that cannot be used was refused for is told each time: it may be another reason.
     const detail = isCountersignError(error) ? error.detail : { step: 'document' }
     if (isCountersignError(error, 'trust-unavailable')) {

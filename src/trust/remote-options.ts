@@ -27,6 +27,8 @@ export interface Follower {
 /** What turns a document into what is held of it. */
 export interface RemoteKind<T> {
   readonly url: URL
+  /** Where the document is, if what is at the URL only says where. Throws where it may not be there. */
+  readonly locate?: (json: unknown) => URL
   /** Throws where the document is not what it should be; `before` is what is held now. */
   readonly parse: (json: unknown, before: T | undefined) => T
   /** How often its author wants it to be fetched. */

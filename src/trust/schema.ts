@@ -61,7 +61,7 @@ const seconds = (least: number, most: number) =>
   z.number().min(least, `give at least ${least} seconds`).max(most, `give at most ${most} seconds`)
 
 /** How a document at a distance is followed. */
-const followOptions = {
+export const followOptions = {
   maxStaleSeconds: seconds(1, 604_800).optional(),
   refreshSeconds: seconds(1, 86_400).optional(),
   snapshot: text.optional(),

@@ -18,9 +18,9 @@ export interface Anchor {
 
 /** What may be asked to be revoked: whatever of it is known. */
 export interface Suspect {
-  readonly id?: string
-  readonly keyId?: string
-  readonly tokenId?: string
+  readonly id?: string | undefined
+  readonly keyId?: string | undefined
+  readonly tokenId?: string | undefined
 }
 
 /** One version of the trust bundle, ready to be asked. It does not change: a new version is a new value. */

@@ -1,8 +1,9 @@
 import { platform } from '#platform'
 import { advance } from '../../core/advance.ts'
-import { CountersignError, isCountersignError } from '../../core/errors.ts'
-import { andThen, type MaybePromise, orElse, settle } from '../../core/maybe-promise.ts'
+import { CountersignError } from '../../core/errors.ts'
+import { andThen, type MaybePromise } from '../../core/maybe-promise.ts'
 import { claimName } from '../../replay/claim-name.ts'
+import { claimOnce } from '../../replay/claim-once.ts'
 import { callNameOf, readCallName } from '../../signature/proof-parameters.ts'
 import type { GuardSettings } from './guard-settings.ts'
 import type { Authenticated, Claimed } from './stages.ts'
@@ -20,7 +21,7 @@ export function claim(guard: GuardSettings, call: Authenticated): MaybePromise<C
   const isCounted = claimInWindow(guard, call, { name, until })
   // The keys of a session are known to this process alone, and so are its calls: unless others could have made them.
   if (isCounted && call.session !== undefined && engine.replay.shared === false) return advance(call, ONCE)
-  return andThen(ask(guard, claimName(engine.id, call.peer.id, name), until), (outcome) => {
+  return andThen(claimOnce(engine.replay, claimName(engine.id, call.peer.id, name), until), (outcome) => {
     // Condition: a proof that was used before is refused.
     if (outcome !== 'fresh') throw replayed()
     return advance(call, ONCE)
@@ -60,15 +61,4 @@ function claimInWindow(guard: GuardSettings, call: Authenticated, what: { name: 
 
 function replayed(): CountersignError {
   return new CountersignError('proof-replayed', { detail: { step: 'claim' } })
-}
-
-function ask({ engine }: GuardSettings, name: string, until: number): MaybePromise<'fresh' | 'seen'> {
-  return orElse(
-    () => settle(engine.replay.claim(name, until)),
-    (cause) => {
-      // Condition: a store of seen proofs that is down or full refuses the call.
-      if (isCountersignError(cause)) throw cause
-      throw new CountersignError('replay-unavailable', { cause, detail: { step: 'claim' } })
-    },
-  )
 }

@@ -24,6 +24,11 @@ export function handlerFields(guard: GuardSettings, call: Read): { fields: Field
   for (const name of request.fields.names()) {
     if (isProofField(name) || OURS.has(name)) continue
     const isCovered = proven && proof.covers(name)
+    // Condition: a field that authenticates callers here reaches no handler unless their signature covers it.
+    if (guard.secrets.has(name) && !isCovered) {
+      dropped.push(name)
+      continue
+    }
     // Condition: a field that no proof covers never reaches a handler.
     if (isCovered || (proven ? isUnproven(name) || guard.pass.has(name) : !NAMING.has(name))) {
       // Condition: a covered field that was split on its way reaches a handler as the one value that was signed.

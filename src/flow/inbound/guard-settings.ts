@@ -7,7 +7,7 @@ import { isDemanded, isProofField } from '../../signature/coverage.ts'
 import type { Engine, Mode } from '../engine.ts'
 import type { GuardOptions } from './guard-options.ts'
 import { guardOptionsSchema } from './schema.ts'
-import { bindWays, type Way } from './ways.ts'
+import { bindWays, secretsOf, type Way } from './ways.ts'
 
 /** The options of a guard, checked and completed once. */
 export interface GuardSettings {
@@ -19,6 +19,8 @@ export interface GuardSettings {
   readonly maxBodyBytes: number
   readonly exempt: ReadonlySet<string>
   readonly pass: ReadonlySet<string>
+  /** Fields that authenticate callers here, which are for nobody else. */
+  readonly secrets: ReadonlySet<string>
   readonly upgrades: ReadonlySet<string>
   readonly json: boolean
   readonly strippedPrefix: string
@@ -67,15 +69,17 @@ export function guardSettings(engine: Engine, checked: GuardOptions): GuardSetti
   const { policy } = checked
   if ('bindReport' in policy && typeof policy.bindReport === 'function') policy.bindReport(engine.report)
   const accept = checked.accept ?? [workloadProof()]
+  const ways = bindWays(accept, engine)
   return Object.freeze({
     engine,
     policy,
-    accept: bindWays(accept, engine),
+    accept: ways,
     mode: checked.mode ?? engine.mode,
     sealRequired: checked.seal === 'required',
     maxBodyBytes: checked.maxBodyBytes ?? 1_048_576,
     exempt: new Set(checked.exempt),
     pass: new Set(checked.pass),
+    secrets: new Set(secretsOf(ways)),
     upgrades: new Set(checked.upgrades?.map((protocol) => protocol.toLowerCase())),
     json: checked.json === true,
     strippedPrefix: checked.strippedPrefix ?? '',

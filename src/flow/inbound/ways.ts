@@ -1,4 +1,5 @@
 import type { CountersignError } from '../../core/errors.ts'
+import type { Peer } from '../../identity/peer.ts'
 import {
   type Authenticator,
   BIND,
@@ -16,7 +17,12 @@ export type Way = Authenticator | BoundAuthenticator
 /** Binds the authenticators of the library to the workload; they are closed with it. */
 export function bindWays(accept: readonly Authenticator[], engine: Engine): readonly Way[] {
   const around = surroundingsOf(engine)
-  const ways = accept.map((one): Way => (isOwn(one) ? one[BIND](around) : one))
+  const ways = accept.flatMap((one): readonly Way[] => {
+    if (!isOwn(one)) return [one]
+    const alike = accept.filter((other) => isOwn(other) && other.name === one.name)
+    // All that are alike are one way, in the place of the first.
+    return alike[0] === one ? [one[BIND](around, alike)] : []
+  })
   for (const way of ways) if (isBound(way)) engine.onClose(() => way.close())
   return Object.freeze(ways)
 }
@@ -39,11 +45,21 @@ export function challenges(ways: readonly Way[]): boolean {
   return ways.some((way) => isBound(way) || way.challenge !== undefined)
 }
 
-/** The fields of a 401 (RFC 9110 §11.6.1): a challenge for each way, in the order of their listing. */
-export function challengeFields(ways: readonly Way[], error: CountersignError): readonly string[] {
-  if (error.status !== 401) return []
-  return ways.flatMap((way) => {
+/** The fields of a 401 (RFC 9110 §11.6.1): a challenge for each way, in the order of their listing; and of a 403. */
+export function challengeFields(ways: readonly Way[], error: CountersignError, peer?: Peer): readonly string[] {
+  const asked = error.status === 401 ? ways : ways.filter((way) => mayDoBetter(way, error, peer))
+  return asked.flatMap((way) => {
     if (isBound(way)) return way.challenge(error)
     return way.challenge === undefined ? [] : ['WWW-Authenticate', way.challenge]
   })
+}
+
+/** Whom a policy denies may get further with other credentials of the same kind (RFC 6750 §3.1). */
+function mayDoBetter(way: Way, error: CountersignError, peer: Peer | undefined): boolean {
+  return error.code === 'policy-denied' && isBound(way) && way.name === peer?.authenticatedBy
+}
+
+/** The fields that carry secrets of a way, for nobody but the guard. */
+export function secretsOf(ways: readonly Way[]): readonly string[] {
+  return ways.flatMap((way) => (isBound(way) ? way.secrets : []))
 }

@@ -1,0 +1,58 @@
+import * as z from 'zod'
+import type { Jwk } from '../crypto/primitives.ts'
+import { followOptions } from '../trust/schema.ts'
+import type { BearerTokenOptions } from './bearer-token-options.ts'
+
+const text = z.string().min(1, 'write a text that is not empty')
+const RESERVED = /^(?:spiffe|wimse|api-key):/i
+
+const issuer = z
+  .string()
+  .regex(/^[\x21-\x7e]{1,1024}$/, 'write the issuer as it stands in "iss": printable, without spaces')
+  // Condition: an issuer that goes by the name of a workload or of an API key is refused.
+  .refine((name) => !RESERVED.test(name), 'an issuer of access tokens does not speak for workloads or API keys')
+
+const keySet = z.looseObject({ keys: z.array(z.looseObject({ kty: text }) as unknown as z.ZodType<Jwk>) })
+
+const algorithm = z.enum([
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+  'Ed25519',
+  'PS256',
+  'PS384',
+  'PS512',
+  'RS256',
+  'RS384',
+  'RS512',
+  'HS256',
+  'HS384',
+  'HS512',
+])
+
+const dpop = z.strictObject({
+  required: z.boolean('give true or false').optional(),
+  nonces: z
+    .union([z.boolean(), z.instanceof(Uint8Array).refine((bytes) => bytes.length === 32)], {
+      error: 'give true, or 32 bytes that all processes behind one address share',
+    })
+    .optional(),
+})
+
+/** Checks the options of `bearerToken`; each message says what to write instead. */
+export const bearerTokenOptionsSchema = z.strictObject({
+  issuer,
+  audience: z.union([text, z.array(text).min(1)], { error: 'give the audience, or a list of audiences' }),
+  keys: z
+    .union([text, z.instanceof(URL), keySet], { error: 'give the URL of a JWK Set, or the set: { "keys": […] }' })
+    .optional(),
+  algorithms: z.array(algorithm).min(1, 'list at least one algorithm, or leave the option out').optional(),
+  type: z.enum(['at+jwt', 'JWT']).optional(),
+  permissions: z.array(text).optional(),
+  dpop: dpop.optional(),
+  dangerouslySharedSecret: z
+    .union([z.string(), z.instanceof(Uint8Array)], { error: 'give a text or bytes' })
+    .optional(),
+  ...followOptions,
+}) as unknown as z.ZodType<BearerTokenOptions>
