@@ -1,7 +1,7 @@
 import { type Clock, nowSeconds } from '../core/clock.ts'
 import { CountersignError, isCountersignError } from '../core/errors.ts'
 import { andThen, type MaybePromise, orElse } from '../core/maybe-promise.ts'
-import type { HttpRequest } from '../core/message.ts'
+import type { Fields, HttpRequest } from '../core/message.ts'
 import type { MacKey } from '../crypto/primitives.ts'
 import type { Peer } from '../identity/peer.ts'
 import {
@@ -14,16 +14,20 @@ import {
   verifyProof,
 } from '../signature/proof.ts'
 import { rememberShape } from '../signature/quick-proof.ts'
+import { createTokenProof } from '../signature/token-proof.ts'
+import { PROOF_TOKEN, readProofToken, verifyProofToken } from '../token/proof-token.ts'
 import type { TokenVerifier, VerifiedToken } from '../token/verify-wit.ts'
 import type { Trust } from '../trust/trust.ts'
 import type { Authenticator } from './authenticator.ts'
 
 /** The proofs of a workload that a guard may accept. */
-export type WorkloadProofName = 'session' | 'signature'
+export type WorkloadProofName = 'session' | 'signature' | 'proof-token'
 
-const NAMES: readonly string[] = ['session', 'signature']
+const NAMES: readonly string[] = ['session', 'signature', 'proof-token']
 
 const PROOFS = Symbol('countersign.workload-proof')
+/** As long as a signature may live. */
+const MAX_PROOF_TOKEN_SECONDS = 300
 
 /** An authenticator the engine serves itself: it needs the whole message, not only evidence. */
 export interface WorkloadProofAuthenticator extends Authenticator {
@@ -36,7 +40,12 @@ export interface WorkloadProofAuthenticator extends Authenticator {
  * covered fields, freshness and that the call is meant for this workload. It does not prove that the caller may make the
  * call: that is the policy's.
  *
- * @param proofs the proofs to accept; all by default. `'signature'` alone offers no sessions.
+ * `'proof-token'` is for callers that speak only tokens (draft-ietf-wimse-wpt) and has to be listed: such a token proves
+ * the sender, that the call is meant for this workload, its freshness and the other tokens that come with it. It proves
+ * neither method, target, fields nor body: who stands on the way may change them. A rule can ask for more with
+ * `"authenticatedBy": ["signature", "session"]`.
+ *
+ * @param proofs the proofs to accept; `'session'` and `'signature'` by default. `'signature'` alone offers no sessions.
  * @throws `option-invalid` for an unknown proof, and for sessions without the signatures that open them
  * @example
  * app.use(guard(ledger, { policy, accept: [workloadProof()] }))
@@ -46,8 +55,8 @@ export function workloadProof(...proofs: WorkloadProofName[]): Authenticator {
   const accepted: readonly WorkloadProofName[] = proofs.length === 0 ? ['session', 'signature'] : [...proofs]
   const isKnown = accepted.every((proof) => NAMES.includes(proof))
   // Condition: a guard that would accept sessions and not the signatures that open them is refused.
-  if (!isKnown || !accepted.includes('signature')) {
-    const fix = "list 'signature', or 'session' and 'signature': sessions are opened by signatures"
+  if (!isKnown || (accepted.includes('session') && !accepted.includes('signature'))) {
+    const fix = "list 'signature', 'proof-token', or 'session' with 'signature': sessions are opened by signatures"
     throw new CountersignError('option-invalid', { detail: { option: 'workloadProof', fix } })
   }
   const authenticator: WorkloadProofAuthenticator = {
@@ -60,7 +69,12 @@ export function workloadProof(...proofs: WorkloadProofName[]): Authenticator {
 
 /** Whether this way to authenticate takes the proofs of sessions. */
 export function acceptsSessions(authenticator: Authenticator): boolean {
-  return isWorkloadProof(authenticator) && authenticator[PROOFS].includes('session')
+  return accepts(authenticator, 'session')
+}
+
+/** Whether this way to authenticate takes a proof of this kind. */
+export function accepts(authenticator: { readonly name: string }, proof: WorkloadProofName): boolean {
+  return isWorkloadProof(authenticator) && authenticator[PROOFS].includes(proof)
 }
 
 /** Tells whether the engine serves this authenticator itself. */
@@ -94,6 +108,32 @@ export function proveWorkload(context: ProofContext, request: HttpRequest, proof
       return verifyProof(proof, proofBase(proof, request), token.proofKey)
     })
     return andThen(verified, () => ({ peer: peerOf(token, 'signature'), token }))
+  })
+}
+
+/** Reads the proof token of a request; undefined where it has none. It proves nothing yet. */
+export function readTokenProof(fields: Fields): Proof | undefined {
+  const values = fields.all(PROOF_TOKEN)
+  const [text] = values
+  if (text === undefined) return undefined
+  // Condition: a request with two proof tokens is refused.
+  if (values.length > 1) throw new CountersignError('proof-ambiguous', { detail: { step: PROOF_TOKEN } })
+  const { audience, expires, id, covered } = readProofToken(text)
+  return createTokenProof({ audience, created: expires - MAX_PROOF_TOKEN_SECONDS, expires, id, covered })
+}
+
+/** Verifies the identity token, then the proof token that came with it. The audience and replay are later steps. */
+export function proveByToken(context: ProofContext, { fields }: HttpRequest): MaybePromise<ProvenWorkload> {
+  const value = fields.get('workload-identity-token')
+  // Condition: a proof token without a workload identity token is refused.
+  if (value === undefined) throw new CountersignError('token-missing', { detail: { step: 'token' } })
+  const proof = readProofToken(fields.get(PROOF_TOKEN) ?? '')
+  return andThen(context.tokens.verify(value, context.trust), (token) => {
+    const { clock, toleranceSeconds } = context
+    const bounds = { nowSeconds: nowSeconds(clock), toleranceSeconds, maxLifetimeSeconds: MAX_PROOF_TOKEN_SECONDS }
+    const carrier = (name: string) => fields.all(name)
+    const verified = naming(token, () => verifyProofToken(proof, { token, carrier, ...bounds }))
+    return andThen(verified, () => ({ peer: peerOf(token, 'proof-token'), token }))
   })
 }
 

@@ -13,6 +13,9 @@ export const SESSION_TAG = 'countersign-session'
 export const STREAM_TAG = 'countersign-stream'
 export const SESSION_STREAM_TAG = 'countersign-session-stream'
 
+/** What a proof token is found by, within: it stands in no signature. */
+export const PROOF_TOKEN_TAG = 'workload-proof-token'
+
 /** All tags of workloads, and whether the keys of a session prove what has one. */
 const TAGS: ReadonlyMap<unknown, { readonly tag: string; readonly isSession: boolean }> = new Map([
   [WIMSE_TAG, { tag: WIMSE_TAG, isSession: false }],

@@ -8,7 +8,14 @@ import type { MacKey, VerifyingKey } from '../crypto/primitives.ts'
 import { baseBytes, macOf, signatureBase } from './base.ts'
 import { type Component, componentOf, inputOf, type MessageKind, ofRequest, readComponents } from './component.ts'
 import { DEMANDED } from './coverage.ts'
-import { isProofTag, type ProofParameters, readParameters, SESSION_STREAM_TAG, STREAM_TAG } from './proof-parameters.ts'
+import {
+  isProofTag,
+  PROOF_TOKEN_TAG,
+  type ProofParameters,
+  readParameters,
+  SESSION_STREAM_TAG,
+  STREAM_TAG,
+} from './proof-parameters.ts'
 import { readSignatureFields, type SignatureEntry } from './signature-fields.ts'
 import { serializeParams } from './structured-fields/serialize.ts'
 
@@ -208,6 +215,8 @@ export function checkAnswerCoverage(proof: Proof, response: HttpResponse, bindin
   if (isSessionProof(proof) || acceptUnbound) return
   // Condition: an answer that does not cover all that its request covered is refused.
   throwUnbound(firstMissing(proof, requestProof.components.map(ofRequest)))
+  // A proof token is covered as a whole, as the field it stands in.
+  if (requestProof.parameters.tag === PROOF_TOKEN_TAG) return
   // Condition: an answer that does not cover the parameters of the request's signature is refused.
   throwUnbound(firstMissing(proof, [inputOf(requestProof.label)]))
 }

@@ -11,6 +11,7 @@ import { createProof, MAX_COMPONENTS, memberOf, type Proof } from './proof.ts'
 import { type ProofParameters, serializeParameters } from './proof-parameters.ts'
 import { MAX_FIELD_LENGTH } from './signature-fields.ts'
 import { serializeKey } from './structured-fields/serialize.ts'
+import { isTokenProof } from './token-proof.ts'
 
 /** A label means nothing to a verifier: these are for who reads the wire. */
 const LABEL = 'wimse'
@@ -109,7 +110,8 @@ function bound(own: CoverageList, requestProof: Proof): CoverageList {
   for (const component of requestProof.components) {
     if (component !== METHOD && component !== TARGET) components.push(ofRequest(component))
   }
-  components.push(inputOf(requestProof.label))
+  // A proof token has no parameters of a signature: it is covered as a whole.
+  if (!isTokenProof(requestProof)) components.push(inputOf(requestProof.label))
   return { components, text: memberOf(components, '') }
 }
 

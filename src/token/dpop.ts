@@ -1,5 +1,5 @@
 import { primitives } from '#crypto'
-import { fromBase64url, toBase64url } from '../core/base64url.ts'
+import { fromBase64url } from '../core/base64url.ts'
 import { utf8 } from '../core/bytes.ts'
 import { isJsonObject } from '../core/json.ts'
 import type { Jwk, VerifyingKey } from '../crypto/primitives.ts'
@@ -8,6 +8,7 @@ import { hasPrivateMembers, thumbprint } from '../keys/jwk.ts'
 import { type GatedToken, gateToken } from './gate.ts'
 import { pointOf } from './named-keys.ts'
 import { tokenInvalid } from './refusal.ts'
+import { hashOf } from './token-hash.ts'
 
 /** What a DPoP proof is held to. */
 export interface DpopExpectation {
@@ -93,11 +94,6 @@ async function checkClaims({ claims }: GatedToken, jkt: string, expected: DpopEx
   if (nonce !== undefined && typeof nonce !== 'string') throw tokenInvalid('nonce')
   const endsAt = Math.ceil(nowSeconds - age) + MAX_AGE_SECONDS + toleranceSeconds
   return { jkt, id: await hashOf(jti), nonce, endsAt }
-}
-
-/** The digest by which tokens name each other: base64url of SHA-256 of the ASCII (RFC 9449 §4.2). */
-export async function hashOf(text: string): Promise<string> {
-  return toBase64url(await primitives.digest('SHA-256', utf8(text)))
 }
 
 /** The URL as it is compared: normalised by syntax and scheme, without query and fragment (RFC 9449 §4.3). */

@@ -6,7 +6,7 @@ import { generateKey, publicJwk } from '../../src/keys/jwk.ts'
 import type { BearerTokenOptions } from '../../src/peer/bearer-token-options.ts'
 import { workloadProof } from '../../src/peer/workload-proof.ts'
 import { testDomain } from '../../src/testing/test-domain.ts'
-import { hashOf } from '../../src/token/dpop.ts'
+import { hashOf } from '../../src/token/token-hash.ts'
 import type { WorkloadOptions } from '../../src/workload/workload-options.ts'
 import { forge, type Json } from '../token/fixtures.ts'
 

@@ -1,6 +1,8 @@
 import { expect, it } from 'vitest'
+import { Fields } from '../../src/core/message.ts'
 import type { Authenticator } from '../../src/peer/authenticator.ts'
-import { acceptsSessions, isWorkloadProof, workloadProof } from '../../src/peer/workload-proof.ts'
+import { acceptsSessions, isWorkloadProof, readTokenProof, workloadProof } from '../../src/peer/workload-proof.ts'
+import { refusal } from '../core/refusal.ts'
 import { createWire, withField, withoutField } from '../refusals/wire.ts'
 
 it('a signed request without a workload identity token is refused', async () => {
@@ -13,7 +15,7 @@ it('a signed request without a workload identity token is refused', async () => 
 })
 
 it('refuses proofs this version does not have, by name', () => {
-  for (const proof of ['proof-token', 'Signature', '', 'none']) {
+  for (const proof of ['bearer', 'Signature', '', 'none']) {
     // A user in JavaScript has no types to stop this.
     const refusal = expect.objectContaining({ code: 'option-invalid' })
     expect(() => workloadProof(proof as 'signature'), proof).toThrow(refusal)
@@ -34,6 +36,7 @@ it('takes sessions with signatures, and all there is where nothing is listed', (
     [['signature', 'session'], true],
     [['session', 'signature'], true],
     [['signature'], false],
+    [['proof-token'], false],
   ] as const) {
     const authenticator = workloadProof(...proofs)
     expect([isWorkloadProof(authenticator), acceptsSessions(authenticator)], proofs.join()).toEqual([true, takes])
@@ -75,4 +78,10 @@ it('refuses a field that must be covered and was added on the way', async () => 
     const outcome = await wire.deliver({ ...message, raw: [...message.raw, name, value] })
     expect(outcome, name).toMatchObject({ ran: false, code: 'field-not-covered', status: 400, events: 1 })
   }
+})
+
+it('a request with two proof tokens is refused', () => {
+  const fields = new Fields(['Workload-Proof-Token', 'a', 'workload-proof-token', 'a'])
+  expect(refusal(() => readTokenProof(fields)).code).toBe('proof-ambiguous')
+  expect(readTokenProof(new Fields([]))).toBeUndefined()
 })

@@ -1,10 +1,13 @@
 import { describe, expect, it } from 'vitest'
+import { primitives } from '#crypto'
 import type { Jwk } from '../../src/crypto/primitives.ts'
+import { suiteOfKey } from '../../src/crypto/suites.ts'
 import { publicJwk, thumbprint } from '../../src/keys/jwk.ts'
 import { createFakeClock } from '../../src/testing/fake-clock.ts'
 import { gateToken } from '../../src/token/gate.ts'
 import { checkLifetime } from '../../src/token/lifetime.ts'
 import { readProofKey } from '../../src/token/named-keys.ts'
+import { mintProofToken, readProofToken, verifyProofToken } from '../../src/token/proof-token.ts'
 import { createTokenVerifier } from '../../src/token/verify-wit.ts'
 import { readSubject } from '../../src/token/vouch.ts'
 import { readHeader } from '../../src/token/wit-header.ts'
@@ -23,6 +26,9 @@ interface Vectors {
       readonly workload_private_jwk: Jwk
       readonly wit: string
       readonly wit_decoded: Decoded
+      readonly wpt: string
+      readonly wpt_decoded: Decoded
+      readonly access_token: string
       readonly valid_at_unix: number
     }
     readonly http_signature_draft_example: Record<'request' | 'response', { raw: string; wit_decoded: Decoded }> & {
@@ -38,6 +44,8 @@ interface Vectors {
       readonly callee_private_jwk: Jwk
       readonly wit_caller: string
       readonly wit_callee: string
+      readonly wpt: { readonly token: string; readonly decoded: Decoded }
+      readonly request: { readonly headers: Readonly<Record<string, string>> }
     }
     readonly derived_negative: { readonly cases: readonly { name: string; token?: string; expect: string }[] }
   }
@@ -50,6 +58,16 @@ function given(): Vectors['sections'] {
   if (sections === undefined) throw new Error('COUNTERSIGN_VECTORS is not set')
   return sections
 }
+
+const carrierOf = (headers: Readonly<Record<string, string>>) => (name: string) =>
+  headers[name] === undefined ? [] : [headers[name]]
+
+const judgedAt = (nowSeconds: number, headers: Readonly<Record<string, string>>) => ({
+  carrier: carrierOf(headers),
+  nowSeconds,
+  toleranceSeconds: 30,
+  maxLifetimeSeconds: 300,
+})
 
 async function verifyAt(seconds: number, token: string, anchor: Jwk) {
   const trust_domains = { 'wimse://example.com': { keys: [publicJwk(anchor)] } }
@@ -137,10 +155,51 @@ describe('workload identity tokens of wimse-vectors.json', () => {
     expect(names).toEqual(Object.keys(REFUSALS))
   })
 
-  // Proof tokens are not part of this version: their cases are counted as skipped, not forgotten.
-  it.skip('wpt: the example of the drafts', () => {})
-  it.skip('wpt: the token of the full exchange', () => {})
-  for (const { name, expect: why } of negatives.filter((each) => each.name.startsWith('wpt-'))) {
-    it.skip(`${name}: ${why}`, () => {})
+  vectorIt('wpt: the example of the drafts', async () => {
+    const { wit, issuer_jwk, wpt, wpt_decoded, access_token, valid_at_unix, workload_private_jwk } =
+      given().wit_wpt_draft_example
+    const proof = readProofToken(wpt)
+    expect(proof).toMatchObject({ audience: wpt_decoded.claims.aud, expires: wpt_decoded.claims.exp })
+    const headers = { authorization: `Bearer ${access_token}` }
+    const token = await verifyAt(valid_at_unix, wit, issuer_jwk)
+    await verifyProofToken(proof, { token, ...judgedAt(valid_at_unix, headers) })
+    // Ed25519 signs the same bytes the same way: what is minted from the same values is the same token, but for its order.
+    const suite = suiteOfKey({ ...workload_private_jwk, alg: 'EdDSA' })
+    const minted = await mintProofToken({
+      token: wit,
+      signingKey: await primitives.signingKey(suite, workload_private_jwk),
+      audience: String(wpt_decoded.claims.aud),
+      expires: Number(wpt_decoded.claims.exp),
+      id: String(wpt_decoded.claims.jti),
+      carrier: carrierOf(headers),
+    })
+    expect(gateToken(minted)).toEqual(gateToken(wpt))
+  })
+
+  vectorIt('wpt: the token of the full exchange', async () => {
+    const { now, wpt, wit_caller, issuer_private_jwk, request } = given().derived_full_coverage
+    const token = await verifyAt(now, wit_caller, issuer_private_jwk)
+    const proof = readProofToken(wpt.token)
+    expect(proof).toMatchObject({ id: 'wpt-0001', covered: new Set(['authorization', 'txn-token']) })
+    await expect(verifyProofToken(proof, { token, ...judgedAt(now, request.headers) })).resolves.toBeUndefined()
+  })
+
+  const FALLS: Readonly<Record<string, string>> = {
+    'wpt-unknown-oth-entry': 'oth',
+    'wpt-missing-ath-with-access-token': 'ath',
+    'wpt-alg-mismatch': 'alg',
   }
+  for (const { name, token = '', expect: why } of negatives.filter((each) => each.name.startsWith('wpt-'))) {
+    it(`${name}: ${why}`, async () => {
+      const { now, wit_caller, issuer_private_jwk, request } = given().derived_full_coverage
+      const judged = { token: await verifyAt(now, wit_caller, issuer_private_jwk), ...judgedAt(now, request.headers) }
+      const refused = verifyProofToken(readProofToken(token), judged)
+      await expect(refused).rejects.toMatchObject({ code: 'proof-invalid', detail: { step: FALLS[name] } })
+    })
+  }
+
+  vectorIt('leaves out no case of a proof token', () => {
+    const names = negatives.map(({ name }) => name).filter((name) => name.startsWith('wpt-'))
+    expect(names).toEqual(Object.keys(FALLS))
+  })
 })

@@ -7,8 +7,16 @@ import { anonymous, type Peer } from '../../identity/peer.ts'
 import { readWorkloadId } from '../../identity/workload-id.ts'
 import { type Authenticator, type Established, type Evidence, isBound } from '../../peer/authenticator.ts'
 import { isOurs } from '../../peer/own-url.ts'
-import { isWorkloadProof, proveSession, proveWorkload } from '../../peer/workload-proof.ts'
+import {
+  accepts,
+  isWorkloadProof,
+  type ProvenWorkload,
+  proveByToken,
+  proveSession,
+  proveWorkload,
+} from '../../peer/workload-proof.ts'
 import { isSessionProof, type Proof } from '../../signature/proof.ts'
+import { isTokenProof } from '../../signature/token-proof.ts'
 import type { Engine } from '../engine.ts'
 import type { OpenSession } from '../sessions.ts'
 import { isVouched } from '../vouched.ts'
@@ -29,7 +37,9 @@ const NOBODY: Found = Object.freeze({ peer: anonymous, token: undefined, session
 function find(guard: GuardSettings, parsed: Parsed, index: number): MaybePromise<Found> {
   const authenticator = guard.accept[index]
   if (authenticator === undefined) return NOBODY
-  const found = isWorkloadProof(authenticator) ? byWorkloadProof(guard, parsed) : byEvidence(authenticator, parsed)
+  const found = isWorkloadProof(authenticator)
+    ? byWorkloadProof(guard, parsed, authenticator)
+    : byEvidence(authenticator, parsed)
   return andThen(found, (known) => known ?? find(guard, parsed, index + 1))
 }
 
@@ -40,7 +50,7 @@ export function judgedNow({ trust, sessions }: Engine): Judged {
 
 type Found = Pick<Authenticated, 'peer' | 'token' | 'session'>
 
-function byWorkloadProof(guard: GuardSettings, parsed: Parsed): MaybePromise<Found | undefined> {
+function byWorkloadProof(guard: GuardSettings, parsed: Parsed, way: Way): MaybePromise<Found | undefined> {
   const { proof, request } = parsed
   if (proof === undefined) {
     // Condition: a workload identity token without a proof is refused.
@@ -48,17 +58,27 @@ function byWorkloadProof(guard: GuardSettings, parsed: Parsed): MaybePromise<Fou
       throw new CountersignError('proof-missing', { detail: { step: 'proof' } })
     return undefined
   }
-  const found = isSessionProof(proof) ? bySession(guard, parsed, proof) : bySignature(guard.engine, request, proof)
+  const found = isSessionProof(proof) ? bySession(guard, parsed, proof) : byToken(guard.engine, { request, proof, way })
   return andThen(found, (known) => {
     checkAudience(guard, parsed, proof.parameters.audience)
     return known
   })
 }
 
-function bySignature(engine: Engine, request: HttpRequest, proof: Proof): MaybePromise<Found> {
+interface WithToken {
+  readonly request: HttpRequest
+  readonly proof: Proof
+  readonly way: Way
+}
+
+function byToken(engine: Engine, { request, proof, way }: WithToken): MaybePromise<Found> {
   const { tokens, clock, toleranceSeconds } = engine
   const context = { tokens, trust: engine.trust.current(), clock, toleranceSeconds }
-  return andThen(proveWorkload(context, request, proof), ({ peer, token }) => ({ peer, token, session: undefined }))
+  const found = ({ peer, token }: ProvenWorkload): Found => ({ peer, token, session: undefined })
+  if (isTokenProof(proof)) return andThen(proveByToken(context, request), found)
+  // Condition: a signature is refused where a guard takes proof tokens alone.
+  if (!accepts(way, 'signature')) throw new CountersignError('proof-missing', { detail: { step: 'signature' } })
+  return andThen(proveWorkload(context, request, proof), found)
 }
 
 function bySession(guard: GuardSettings, parsed: Parsed, proof: Proof): MaybePromise<Found> {
@@ -97,7 +117,8 @@ function checkAudience(guard: GuardSettings, parsed: Parsed, audience: string | 
   const { engine } = guard
   if (audience === engine.id) return
   // Condition: a proof that is addressed to another workload is refused.
-  if (!isOurs(engine.audiences, parsed.target.path, audience)) {
+  const urls = [...engine.audiences, ...engine.trust.current().originsOf(engine.id)]
+  if (!isOurs(urls, parsed.target.path, audience)) {
     throw new CountersignError('audience-mismatch', {
       detail: { step: 'audience', expected: engine.id, received: audience ?? '' },
     })

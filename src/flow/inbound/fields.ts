@@ -1,5 +1,6 @@
 import { Fields } from '../../core/message.ts'
 import { isProofField, isUnproven } from '../../signature/coverage.ts'
+import { isTokenProof } from '../../signature/token-proof.ts'
 import type { GuardSettings } from './guard-settings.ts'
 import type { Read } from './stages.ts'
 
@@ -18,12 +19,13 @@ const NAMING = new Set(['txn-token', 'x-forwarded-client-cert', 'client-cert', '
 /** What a handler sees of the header: what is covered, what is passed on by design, and what the guard was told to pass. */
 export function handlerFields(guard: GuardSettings, call: Read): { fields: Fields; dropped: string[] } {
   const { proof, request } = call
-  const proven = call.token !== undefined && proof !== undefined
+  const isWhole = proof !== undefined && !isTokenProof(proof)
+  const proven = call.token !== undefined && isWhole
   const raw: string[] = []
   const dropped: string[] = []
   for (const name of request.fields.names()) {
     if (isProofField(name) || OURS.has(name)) continue
-    const isCovered = proven && proof.covers(name)
+    const isCovered = call.token !== undefined && proof?.covers(name) === true
     // Condition: a field that authenticates callers here reaches no handler unless their signature covers it.
     if (guard.secrets.has(name) && !isCovered) {
       dropped.push(name)

@@ -1,7 +1,7 @@
 import { CountersignError } from '../../core/errors.ts'
 import { checkOptions } from '../../core/options.ts'
 import { isOwn } from '../../peer/authenticator.ts'
-import { acceptsSessions, isWorkloadProof, workloadProof } from '../../peer/workload-proof.ts'
+import { accepts, acceptsSessions, isWorkloadProof, workloadProof } from '../../peer/workload-proof.ts'
 import type { Authorizer } from '../../policy/decision.ts'
 import { isDemanded, isProofField } from '../../signature/coverage.ts'
 import type { Engine, Mode } from '../engine.ts'
@@ -24,6 +24,8 @@ export interface GuardSettings {
   readonly upgrades: ReadonlySet<string>
   readonly json: boolean
   readonly strippedPrefix: string
+  /** Whether callers may prove themselves by tokens alone. */
+  readonly takesProofTokens: boolean
   /** Whether callers may open sessions here. */
   readonly offersSessions: boolean
   /** Whether some route demands sealed bodies. */
@@ -83,6 +85,7 @@ export function guardSettings(engine: Engine, checked: GuardOptions): GuardSetti
     upgrades: new Set(checked.upgrades?.map((protocol) => protocol.toLowerCase())),
     json: checked.json === true,
     strippedPrefix: checked.strippedPrefix ?? '',
+    takesProofTokens: accept.some((one) => accepts(one, 'proof-token')),
     offersSessions: engine.sessions !== undefined && accept.some(acceptsSessions),
     demandsSealing: () => checked.seal === 'required' || ('demandsSealing' in policy && policy.demandsSealing === true),
   })

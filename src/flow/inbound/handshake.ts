@@ -20,7 +20,8 @@ export async function answerHandshake(guard: GuardSettings, call: Claimed): Prom
   const { sessions } = engine
   const { token } = call
   // Condition: a session is opened by a signature and by no other proof.
-  if (sessions === undefined || token === undefined || call.session !== undefined) {
+  const isSigned = token !== undefined && call.session === undefined && call.peer.authenticatedBy === 'signature'
+  if (sessions === undefined || !isSigned) {
     throw new CountersignError('proof-missing', { detail: { step: 'session' } })
   }
   checkLimits(sessions, token)

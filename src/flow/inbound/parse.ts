@@ -1,6 +1,7 @@
 import { parseTarget } from '../../core/canonical.ts'
 import { CountersignError, isCountersignError } from '../../core/errors.ts'
 import type { HttpRequest } from '../../core/message.ts'
+import { readTokenProof } from '../../peer/workload-proof.ts'
 import { type Proof, readProof } from '../../signature/proof.ts'
 import { callNameOf } from '../../signature/proof-parameters.ts'
 import { readQuickly } from '../../signature/quick-proof.ts'
@@ -50,7 +51,10 @@ function checkSize(request: HttpRequest): void {
 /** Signature fields that cannot be read are a bad proof: while observing, somebody else's way of signing passes. */
 function findProof(guard: GuardSettings, request: HttpRequest): Pick<Parsed, 'proof' | 'observed'> {
   try {
-    const proof = readQuickly(request.fields, 'request') ?? readProof(request.fields, 'request')
+    const { fields } = request
+    const signature = readQuickly(fields, 'request') ?? readProof(fields, 'request')
+    // What proves more decides, and a guard that was not told to take proof tokens has never seen one.
+    const proof = signature ?? (guard.takesProofTokens ? readTokenProof(fields) : undefined)
     return { proof, observed: undefined }
   } catch (cause) {
     if (guard.mode !== 'observe' || !isCountersignError(cause)) throw cause

@@ -10,9 +10,11 @@ export interface CallOptions {
   readonly seal?: 'always' | 'never' | 'auto'
   /**
    * The proof to send. `'session'` (default): the keys of a session where the peer offers one, else a signature.
-   * `'signature'`: always a signature, which convinces third parties, too.
+   * `'signature'`: always a signature, which convinces third parties, too. `'proof-token'`: a workload proof token, for
+   * peers that speak only tokens; it proves who calls whom and neither method, fields nor body. The answer is verified
+   * as ever.
    */
-  readonly proof?: 'session' | 'signature'
+  readonly proof?: 'session' | 'signature' | 'proof-token'
   /** The call this one continues; default `currentCall()`, `null` for none. */
   readonly call?: Call | null
   /** `wimse-aud` for a foreign server that insists on its URL; the identifier of the peer is checked all the same. */

@@ -1,6 +1,7 @@
 import { platform } from '#platform'
 import { isAtOrBelow } from '../../core/canonical.ts'
 import { nowSeconds } from '../../core/clock.ts'
+import { CountersignError } from '../../core/errors.ts'
 import { andThen, type MaybePromise } from '../../core/maybe-promise.ts'
 import { randomNonce } from '../../core/random.ts'
 import type { Engine } from '../engine.ts'
@@ -19,6 +20,11 @@ export type Handshake = (call: Resolved, line: Line) => Promise<void>
 
 /** Decides how a call proves itself: by a session where there is one or can be, else by the key of our token. */
 export function chooseProof(engine: Engine, call: Resolved, handshake: Handshake): MaybePromise<Chosen> {
+  // Condition: a body that streams is not sent with a proof token.
+  if (call.options.proof === 'proof-token' && call.source !== undefined) {
+    const fix = "send a body that streams with 'signature' or 'session': a proof token does not bind it to the call"
+    throw new CountersignError('option-invalid', { detail: { option: 'countersign.proof', fix } })
+  }
   const line = lineOf(engine, call)
   const found = line === undefined ? undefined : sessionOn(engine, line, { call, handshake })
   return andThen(found, (session) => named(engine, call, { session, line }))
@@ -38,8 +44,8 @@ function named(engine: Engine, call: Resolved, by: Pick<Chosen, 'session' | 'lin
 function lineOf(engine: Engine, call: Resolved): Line | undefined {
   const { options, basePath, target } = call
   const isPlain = options.audience === undefined && options.dangerouslyAcceptUnboundAnswers !== true
-  if (engine.sessions === undefined || call.isOwn === true || options.proof === 'signature' || !isPlain)
-    return undefined
+  const isAlone = options.proof !== undefined && options.proof !== 'session'
+  if (engine.sessions === undefined || call.isOwn === true || isAlone || !isPlain) return undefined
   // Condition: a call to somewhere else than the base URL of a session is proven by a signature.
   if (!isAtOrBelow(basePath, target.path)) return undefined
   return lineTo(engine.peers.of(call.peer), call.url.origin + basePath)

@@ -3,7 +3,7 @@ import type { CallOptions, ClientOptions } from './call-options.ts'
 
 const callShape = {
   seal: z.enum(['always', 'never', 'auto'], "give 'always', 'never' or 'auto'").optional(),
-  proof: z.enum(['session', 'signature'], "give 'session' or 'signature'").optional(),
+  proof: z.enum(['session', 'signature', 'proof-token'], "give 'session', 'signature' or 'proof-token'").optional(),
   call: z
     .custom<CallOptions['call']>((value) => value === null || typeof value === 'object', 'give a Call or null')
     .optional(),

@@ -126,8 +126,8 @@ function isSealingDue(engine: Engine, call: Chosen, discover: Discover): MaybePr
   if (isDemanded()) return true
   // Condition: over plain http off loopback a call is sealed or not made.
   if (call.url.protocol === 'http:' && !isLoopback(call.url.hostname)) return true
-  // A session's handshake has asked already.
-  if (call.body === undefined || call.session !== undefined) return false
+  // A session's handshake has asked already, and who speaks only tokens could not be asked.
+  if (call.body === undefined || call.session !== undefined || call.options.proof === 'proof-token') return false
   return andThen(discover(call), isDemanded)
 }
 

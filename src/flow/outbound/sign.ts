@@ -5,12 +5,16 @@ import { contentDigest } from '../../signature/content-digest.ts'
 import { tagFor } from '../../signature/proof-parameters.ts'
 import { type ProofKey, signRequest } from '../../signature/sign-proof.ts'
 import type { Engine } from '../engine.ts'
+import { signByToken } from './sign-by-token.ts'
 import type { Sealed, Signed } from './stages.ts'
 import { nextTraceparent } from './trace-context.ts'
 
 /** Signs what travels: everything the application set, the body by its digest, for this peer, once. */
 export function sign(engine: Engine, call: Sealed): MaybePromise<Signed> {
   const { bytes } = call
+  // A call of the library's own asks for what only a signature gets.
+  if (call.options.proof === 'proof-token' && call.isOwn !== true)
+    return signByToken(engine, call, fieldsToSign(call, undefined, undefined))
   return andThen(signer(engine, call), (by) =>
     andThen(bytes === undefined || bytes.length === 0 ? undefined : contentDigest(bytes), (digest) =>
       signAs(call, by, fieldsToSign(call, by.token, digest)),
