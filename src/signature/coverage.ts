@@ -2,8 +2,8 @@ import type { Fields } from '../core/message.ts'
 import { type Component, fieldComponent, readComponent } from './component.ts'
 
 /**
- * Fields that pass on without a proof: they belong to a connection, or meshes and proxies rewrite them. No decision
- * rests on them.
+ * Fields that pass without a proof: they belong to a connection, or meshes and proxies rewrite them. No decision rests on
+ * them, and those of a request that name somebody are kept from handlers all the same.
  */
 const UNPROVEN: ReadonlySet<string> = new Set([
   'host',

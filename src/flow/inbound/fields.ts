@@ -1,7 +1,8 @@
 import { Fields } from '../../core/message.ts'
-import { isProofField, isUnproven } from '../../signature/coverage.ts'
+import { isDemanded, isProofField, isUnproven } from '../../signature/coverage.ts'
 import { isTokenProof } from '../../signature/token-proof.ts'
 import type { GuardSettings } from './guard-settings.ts'
+import { foldedName, isNaming } from './naming-fields.ts'
 import type { Read } from './stages.ts'
 
 /** Fields that only a proof gives a meaning: nobody sees them as they arrived, whoever sent them. */
@@ -13,30 +14,21 @@ const OURS = new Set([
   'accept-envelope',
 ])
 
-/** Fields that name somebody: a caller who proved nothing says nothing by them. */
-const NAMING = new Set(['txn-token', 'x-forwarded-client-cert', 'client-cert', 'client-cert-chain'])
-
-/** What a handler sees of the header: what is covered, what is passed on by design, and what the guard was told to pass. */
+/** What a handler sees of the header: what is covered, what names nobody, and what the guard was told to pass. */
 export function handlerFields(guard: GuardSettings, call: Read): { fields: Fields; dropped: string[] } {
   const { proof, request } = call
-  const isWhole = proof !== undefined && !isTokenProof(proof)
-  const proven = call.token !== undefined && isWhole
+  const isProven = call.token !== undefined && proof !== undefined
+  // A proof token covers the tokens that come with it; for the rest its caller is as one who proved nothing.
+  const isWhole = isProven && !isTokenProof(proof)
   const raw: string[] = []
   const dropped: string[] = []
   for (const name of request.fields.names()) {
-    if (isProofField(name) || OURS.has(name)) continue
-    const isCovered = call.token !== undefined && proof?.covers(name) === true
-    // Condition: a field that authenticates callers here reaches no handler unless their signature covers it.
-    if (guard.secrets.has(name) && !isCovered) {
-      dropped.push(name)
-      continue
-    }
-    // Condition: a field that no proof covers never reaches a handler.
-    if (isCovered || (proven ? isUnproven(name) || guard.pass.has(name) : !NAMING.has(name))) {
-      // Condition: a covered field that was split on its way reaches a handler as the one value that was signed.
-      if (isCovered) raw.push(name, request.fields.get(name) ?? '')
-      else for (const value of request.fields.all(name)) raw.push(name, value)
-    } else dropped.push(name)
+    if (isOwn(name)) continue
+    const isCovered = isProven && proof.covers(name)
+    if (!isSeen(guard, name, { isWhole, isCovered })) dropped.push(name)
+    // Condition: a covered field that was split on its way reaches a handler as the one value that was signed.
+    else if (isCovered) raw.push(name, request.fields.get(name) ?? '')
+    else for (const value of request.fields.all(name)) raw.push(name, value)
   }
   const kept = new Fields(raw)
   if (!call.announced.sealed) return { fields: kept, dropped }
@@ -45,4 +37,29 @@ export function handlerFields(guard: GuardSettings, call: Read): { fields: Field
     fields: inner === '' ? kept.filter((name) => name !== 'content-type') : kept.with({ 'content-type': inner }),
     dropped,
   }
+}
+
+function isOwn(name: string): boolean {
+  return isProofField(name) || OURS.has(name)
+}
+
+interface Standing {
+  /** Whether the caller's proof covers the whole message, so that what it does not cover was added on the way. */
+  readonly isWhole: boolean
+  readonly isCovered: boolean
+}
+
+function isSeen({ pass, secrets }: GuardSettings, name: string, { isWhole, isCovered }: Standing): boolean {
+  const folded = foldedName(name)
+  // Condition: another spelling of a field of the library, or of one that has to be covered, never reaches a handler.
+  if (folded !== name && (isOwn(folded) || isDemanded(folded))) return false
+  if (isCovered) return true
+  // Condition: a field that authenticates callers here reaches no handler unless their signature covers it.
+  if (secrets.has(folded)) return false
+  if (pass.has(name)) return true
+  // Condition: a field that names somebody reaches a handler in no spelling, unless a proof covers it.
+  if (isNaming(folded)) return false
+  // Condition: a field that no proof covers never reaches a handler.
+  if (isWhole) return isUnproven(name)
+  return true
 }

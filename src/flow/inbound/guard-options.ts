@@ -16,7 +16,7 @@ export interface GuardOptions {
   readonly maxBodyBytes?: number
   /** Exact full paths, GET and HEAD only, that need no proof, such as `/healthz`. */
   readonly exempt?: readonly string[]
-  /** Fields no proof covers that handlers see all the same, in lower case. */
+  /** Fields no proof covers that handlers see all the same, in lower case: see `docs/headers.md`. */
   readonly pass?: readonly string[]
   /** Protocols that may be upgraded to, where the signature covers the upgrade. */
   readonly upgrades?: readonly string[]

@@ -68,26 +68,57 @@ it('a covered field that was split on its way reaches a handler as the one value
   expect(admission.stage.fields.all('authorization')).toEqual(['Basic a, b'])
 })
 
-it('believes no field that names somebody from a caller who proved nothing', async () => {
-  const policy = definePolicy({ version: 1, rules: [{ id: 'a', effect: 'allow', from: ['anonymous'], to: ['* /*'] }] })
-  const wire = await createWire({ policy })
-  const raw = [
-    'Txn-Token',
-    't',
-    'X-Forwarded-Client-Cert',
-    'By=x',
-    'Client-Cert',
-    ':AA==:',
-    'X-Tenant',
-    'acme',
-    'Content-Digest',
-    'x',
-  ]
+const anybody = definePolicy({
+  version: 1,
+  rules: [{ id: 'a', effect: 'allow', from: ['anonymous'], to: ['* /*'] }],
+})
+
+/** The names of those fields of a stranger that a handler sees. */
+async function seenOfStranger(raw: readonly string[], options: Partial<GuardOptions> = {}): Promise<readonly string[]> {
+  const wire = await createWire({ policy: anybody, ...options })
   const request = { method: 'GET', target: '/a', fields: new Fields(raw) }
   const arrival = { request, mountPath: '', announcesBody: false, readBody: () => new Uint8Array(0) }
   const admission = await admit(wire.guard, arrival)
   if (admission.kind !== 'admitted') throw admission.error
-  expect([...admission.stage.fields.names()]).toEqual(['x-tenant'])
+  return admission.stage.fields.names()
+}
+
+const each = (names: readonly string[]) => names.flatMap((name) => [name, 'mallory'])
+
+it('another spelling of a field of the library, or of one that has to be covered, never reaches a handler', async () => {
+  const others = ['Content_Digest', 'Workload_Proof_Token', 'Signature_Input', 'Content.Encoding', 'Idempotency_Key']
+  expect(await seenOfStranger(each([...others, 'X-Note']))).toEqual(['x-note'])
+  const wire = await createWire()
+  const message = await wire.capture({ headers: { idempotency_key: 'k', 'x-note': 'n' } })
+  const admission = await admit(wire.guard, {
+    request: { method: message.method, target: message.target, fields: new Fields(message.raw) },
+    mountPath: '',
+    announcesBody: false,
+    readBody: () => new Uint8Array(0),
+  })
+  if (admission.kind !== 'admitted') throw admission.error
+  // Not where a proof covers it, either: what stands behind the handler cannot tell it from the other one.
+  expect([admission.stage.fields.has('idempotency_key'), admission.stage.fields.get('x-note')]).toEqual([false, 'n'])
+})
+
+it('a field that names somebody reaches a handler in no spelling, unless a proof covers it', async () => {
+  const naming = ['X-Forwarded-User', 'X_Remote_User', 'X-Forwarded-For', 'Forwarded', 'Client_Cert', 'X.Real.IP']
+  expect(await seenOfStranger(each([...naming, 'Authorization', 'X-Note']))).toEqual(['authorization', 'x-note'])
+  const fields = await seen({}, each(['X-Forwarded-For', 'Forwarded', 'X-Request-Id']))
+  expect(['x-forwarded-for', 'forwarded', 'x-request-id'].filter((name) => fields.has(name))).toEqual(['x-request-id'])
+})
+
+it('passes on what names somebody where the guard was told to, in that spelling alone', async () => {
+  const options = { pass: ['x-forwarded-for', 'x-forwarded-client-cert'] }
+  const raw = each(['X-Forwarded-For', 'X_Forwarded_For', 'X-Forwarded-Host', 'X-Forwarded-Client-Cert'])
+  expect(await seenOfStranger(raw, options)).toEqual(options.pass)
+  const fields = await seen(options, raw)
+  expect([...fields.names()].filter((name) => /forwarded/.test(name))).toEqual(options.pass)
+})
+
+it('believes no field that names somebody from a caller who proved nothing', async () => {
+  const naming = ['Txn-Token', 'X-Forwarded-Client-Cert', 'Client-Cert', 'Content-Digest']
+  expect(await seenOfStranger(each([...naming, 'X-Tenant']))).toEqual(['x-tenant'])
 })
 
 it('shows handlers no field of the proof itself, and believes no cover that nobody has verified', async () => {
