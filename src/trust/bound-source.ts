@@ -5,8 +5,16 @@ import type { TrustSource } from './trust-source.ts'
 /** What a source has that follows something at a distance: it is told for whom. */
 export const FOLLOW = Symbol('countersign.trust-source')
 
-/** What of trust may grow stale, by the origin of the trust domain. */
-export type RemoteTrust = ReadonlyMap<string, Pick<RemoteDocument<unknown>, 'assertFresh' | 'isStale' | 'renew'>>
+/** A document that may grow stale. */
+export type Remote = Pick<RemoteDocument<unknown>, 'assertFresh' | 'isStale' | 'renew'>
+
+/** What of trust may grow stale. */
+export interface RemoteTrust {
+  /** The keys of trust domains, by origin. */
+  readonly domains: ReadonlyMap<string, Remote>
+  /** Lists of what was revoked: anybody might be on them. */
+  readonly lists: readonly Remote[]
+}
 
 /** A source that is followed for one workload. */
 export interface BoundTrust extends TrustSource {
@@ -22,7 +30,8 @@ function isFollowed(source: TrustSource): source is FollowedTrustSource {
   return FOLLOW in source
 }
 
-const NOTHING: RemoteTrust = new Map()
+/** Nothing of it may. */
+export const NOTHING: RemoteTrust = Object.freeze({ domains: new Map(), lists: [] })
 
 /** Binds a source to the workload it is for; one that follows nothing is what it is. */
 export function bindSource(source: TrustSource, follower: Follower): BoundTrust {

@@ -1,5 +1,5 @@
 import type { Code } from '../core/codes.ts'
-import { type BoundTrust, bindSource } from './bound-source.ts'
+import { type BoundTrust, bindSource, type RemoteTrust } from './bound-source.ts'
 import { parseBundle } from './bundle.ts'
 import type { Follower } from './remote-options.ts'
 import { compileTrust, type Trust } from './trust.ts'
@@ -52,6 +52,10 @@ function oneAtATime(run: () => Promise<void>): () => Promise<void> {
   }
 }
 
+function healthOf({ domains, lists }: RemoteTrust): Code[] {
+  return [...domains.values(), ...lists].some(({ isStale }) => isStale) ? ['trust-unavailable'] : []
+}
+
 /**
  * Loads the bundle, throws `trust-invalid` where it cannot be used, and from then on follows its source: a valid new
  * version takes the place of the old one as a whole, an invalid one leaves it.
@@ -93,11 +97,11 @@ export async function createTrustHolder(given: TrustSource, follower: Follower):
     current: () => version.trust,
     reload,
     async renew(origin: string) {
-      if ((await source.remote.get(origin)?.renew()) !== true) return undefined
+      if ((await source.remote.domains.get(origin)?.renew()) !== true) return undefined
       await reload()
       return version.trust
     },
-    health: () => ([...source.remote.values()].some(({ isStale }) => isStale) ? ['trust-unavailable' as const] : []),
+    health: () => healthOf(source.remote),
     close() {
       closed = true
       watch?.close()

@@ -134,6 +134,10 @@ export class RemoteDocument<T> {
     this.#timer?.cancel()
   }
 
+  get #name(): string {
+    return this.#kind.name ?? this.#kind.url.href
+  }
+
   #isTooOld(confirmedAt: number): boolean {
     const maxMs = (this.#options.maxStaleSeconds ?? DEFAULT_STALE_SECONDS) * 1000
     return this.#follower.clock.now() - confirmedAt > maxMs
@@ -167,7 +171,9 @@ export class RemoteDocument<T> {
     }
     const wanted = this.#held === undefined ? undefined : this.#wantedSeconds(this.#held)
     const delay =
-      this.#failures > 0 ? retryAfterMs(this.#failures) : refreshAfterMs(wanted, this.#options.refreshSeconds)
+      this.#failures > 0
+        ? retryAfterMs(this.#failures, this.#options.refreshSeconds)
+        : refreshAfterMs(wanted, this.#options.refreshSeconds)
     this.#dueAt = clock.now() + delay
     this.#wait(delay)
   }
@@ -242,7 +248,7 @@ export class RemoteDocument<T> {
     const detail = isCountersignError(error) ? error.detail : { step: 'document' }
     if (isCountersignError(error, 'trust-unavailable')) {
       if (this.#failures === 1) this.#tell('trust.unreachable', detail.step)
-    } else if (!this.#isClosed) this.#follower.report('trust.rejected', { ...detail, option: this.#kind.url.href })
+    } else if (!this.#isClosed) this.#follower.report('trust.rejected', { ...detail, option: this.#name })
   }
 
   #wantedSeconds({ value, maxAgeSeconds }: Held<T>): number | undefined {
@@ -252,7 +258,7 @@ export class RemoteDocument<T> {
   #tell(type: 'trust.unreachable' | 'trust.stale' | 'trust.recovered', step?: string, count?: number): void {
     if (this.#isClosed) return
     const more = { ...(step === undefined ? {} : { step }), ...(count === undefined ? {} : { count }) }
-    this.#follower.report(type, { option: this.#kind.url.href, ...more })
+    this.#follower.report(type, { option: this.#name, ...more })
   }
 
   /** Who is not asked for anything stays fresh all the same. */

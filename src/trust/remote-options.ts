@@ -27,6 +27,8 @@ export interface Follower {
 /** What turns a document into what is held of it. */
 export interface RemoteKind<T> {
   readonly url: URL
+  /** What it is called in the trail; its URL by default. */
+  readonly name?: string
   /** Where the document is, if what is at the URL only says where. Throws where it may not be there. */
   readonly locate?: (json: unknown) => URL
   /** Throws where the document is not what it should be; `before` is what is held now. */

@@ -18,9 +18,13 @@ export function refreshAfterMs(wanted: number | undefined, configured: number | 
   return seconds * 1000 * (1 - 0.2 * jitter())
 }
 
-/** When to try again after so many failures in a row: later each time, and never sooner than after five seconds. */
-export function retryAfterMs(failures: number): number {
-  const seconds = Math.min(LAST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** Math.min(failures - 1, 10))
+/**
+ * When to try again after so many failures in a row: later each time, never sooner than after five seconds, and no later
+ * than who wants to look oftener would.
+ */
+export function retryAfterMs(failures: number, configured = LAST_RETRY_SECONDS): number {
+  const last = Math.min(LAST_RETRY_SECONDS, Math.max(FIRST_RETRY_SECONDS, configured))
+  const seconds = Math.min(last, FIRST_RETRY_SECONDS * 2 ** Math.min(failures - 1, 10))
   return seconds * 1000 * (1 + 0.25 * jitter())
 }
 

@@ -3,6 +3,7 @@ import type { Jwk } from '../crypto/primitives.ts'
 import { suiteOf } from '../crypto/suites.ts'
 import { hasPrivateMembers } from '../keys/jwk.ts'
 import { curveKey } from '../keys/schema.ts'
+import type { FollowOptions } from './remote-options.ts'
 import type { TrustUrlOptions } from './trust-url-options.ts'
 
 const text = z.string().min(1, 'write a text that is not empty')
@@ -67,6 +68,9 @@ export const followOptions = {
   snapshot: text.optional(),
   fetch: z.custom<typeof fetch>((value) => typeof value === 'function', 'give a function as fetch is').optional(),
 }
+
+/** Checks how a document is followed that has no options of its own. */
+export const followOptionsSchema: z.ZodType<FollowOptions> = z.strictObject(followOptions)
 
 export const trustUrlOptionsSchema: z.ZodType<TrustUrlOptions> = z.strictObject({
   trustDomain: text,

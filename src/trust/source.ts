@@ -53,7 +53,10 @@ export function mergeTrust(...sources: TrustSource[]): TrustSource {
       return {
         load: () => merge.load(),
         watch: (changed) => watchAll(bound, changed),
-        remote: new Map(bound.flatMap(({ remote }) => [...remote])),
+        remote: {
+          domains: new Map(bound.flatMap(({ remote }) => [...remote.domains])),
+          lists: bound.flatMap(({ remote }) => remote.lists),
+        },
       }
     },
   }

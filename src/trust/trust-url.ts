@@ -78,6 +78,6 @@ function follow(kind: RemoteKind<KeyDocument>, { options, origin }: Speaker, fol
       changed = callback
       return { close: () => document.close() }
     },
-    remote: new Map([[origin, document]]),
+    remote: { domains: new Map([[origin, document]]), lists: [] },
   }
 }

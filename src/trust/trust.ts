@@ -5,7 +5,7 @@ import type { Jwk } from '../crypto/primitives.ts'
 import { type Curve, type SignatureSuite, suiteOfKey } from '../crypto/suites.ts'
 import type { WorkloadId } from '../identity/workload-id.ts'
 import { thumbprint } from '../keys/jwk.ts'
-import type { RemoteTrust } from './bound-source.ts'
+import { NOTHING, type RemoteTrust } from './bound-source.ts'
 import { type TrustBundle, trustInvalid, trustOriginOf } from './bundle.ts'
 import { isForSomethingElse } from './schema.ts'
 
@@ -36,8 +36,9 @@ export interface Trust {
   originsOf(id: string): readonly string[]
   /** The workload that answers at an origin. */
   peerAt(origin: string): string | undefined
+  /** Throws `trust-unavailable` where a list of what was revoked is older than it may be. */
   isRevoked(what: Suspect): boolean
-  /** Throws `trust-unavailable` where what is known of an identifier's domain is older than it may be. */
+  /** Throws it, too, where what is known of an identifier's domain is. */
   assertFresh(id: WorkloadId): void
 }
 
@@ -101,18 +102,24 @@ async function compileWorkloads(bundle: TrustBundle) {
   return { pinned, seal, origins, peers }
 }
 
+function revocationOf({ revoked }: TrustBundle): (what: Suspect) => boolean {
+  const [workloads, keys, tokens] = [new Set(revoked?.workloads), new Set(revoked?.keys), new Set(revoked?.tokens)]
+  const has = (set: Set<string>, name: string | undefined) => name !== undefined && set.has(name)
+  return ({ id, keyId, tokenId }) => has(workloads, id) || has(keys, keyId) || has(tokens, tokenId)
+}
+
 /** Makes a bundle ready to be asked; keys that are no points of their curves are refused here, not at a call. */
 export async function compileTrust(
   bundle: TrustBundle,
   generation: number,
-  remote: RemoteTrust = new Map(),
+  remote: RemoteTrust = NOTHING,
 ): Promise<Trust> {
   const domains = await compileDomains(bundle)
   const workloads = await compileWorkloads(bundle)
-  const revokedWorkloads = new Set(bundle.revoked?.workloads)
-  const revokedKeys = new Set(bundle.revoked?.keys)
-  const revokedTokens = new Set(bundle.revoked?.tokens)
-  const has = (set: Set<string>, name: string | undefined) => name !== undefined && set.has(name)
+  const isRevoked = revocationOf(bundle)
+  const assertListed = () => {
+    for (const list of remote.lists) list.assertFresh()
+  }
   return Object.freeze({
     generation,
     anchorsFor: (id: WorkloadId) => workloads.pinned.get(id.id) ?? domains.anchors.get(id.origin),
@@ -121,11 +128,14 @@ export async function compileTrust(
     sealKeysFor: (id: string) => workloads.seal.get(id) ?? NONE,
     originsOf: (id: string) => workloads.origins.get(id) ?? NONE,
     peerAt: (origin: string) => workloads.peers.get(origin),
-    isRevoked: ({ id, keyId, tokenId }: Suspect) =>
-      has(revokedWorkloads, id) || has(revokedKeys, keyId) || has(revokedTokens, tokenId),
+    isRevoked(what: Suspect) {
+      assertListed()
+      return isRevoked(what)
+    },
     assertFresh(id: WorkloadId) {
+      assertListed()
       // A pinned workload is not vouched for by its domain.
-      if (remote.size > 0 && !workloads.pinned.has(id.id)) remote.get(id.origin)?.assertFresh()
+      if (remote.domains.size > 0 && !workloads.pinned.has(id.id)) remote.domains.get(id.origin)?.assertFresh()
     },
   })
 }
