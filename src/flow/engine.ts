@@ -8,6 +8,7 @@ import type { CredentialHolder } from '../token/wallet.ts'
 import type { TrustHolder } from '../trust/holder.ts'
 import type { CallUrl } from './call-url.ts'
 import type { PeerMemory } from './peer-memory.ts'
+import type { ProvenWorkloads } from './proven-workloads.ts'
 import type { Ration } from './ration.ts'
 import type { Sessions } from './sessions.ts'
 
@@ -82,6 +83,8 @@ export interface Engine {
   readonly transport: Transport
   readonly peers: PeerMemory
   readonly unproven: Ration
+  /** Who was seen to prove itself, of those who may also come with less. */
+  readonly proven: ProvenWorkloads
   /** Undefined where sessions are off. */
   readonly sessions: Sessions | undefined
   /** Has something done when the workload is closed: at once where it is. */

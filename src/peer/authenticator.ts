@@ -43,6 +43,8 @@ export interface Surroundings {
   /** The origins and URL prefixes at which the workload answers, by its own configuration alone. */
   urls(): readonly string[]
   isRevoked(what: Suspect): boolean
+  /** Gives whether a workload has proven itself here since. */
+  watch(workload: string): () => boolean
 }
 
 const BOUND: unique symbol = Symbol('countersign.bound-authenticator')

@@ -22,11 +22,14 @@ export class BearerIssuer {
   readonly rules: BearerRules
   readonly #source: IssuerSource
   readonly #around: Surroundings
+  readonly #successors: ReadonlyMap<string, () => boolean>
 
   constructor(rules: BearerRules, source: IssuerSource, around: Surroundings) {
     this.rules = rules
     this.#source = source
     this.#around = around
+    const successors = Object.entries(rules.options.successors ?? {})
+    this.#successors = new Map(successors.map(([subject, workload]) => [subject, around.watch(workload)]))
   }
 
   get generation(): number {
@@ -36,6 +39,11 @@ export class BearerIssuer {
   /** Throws where the keys are older than they may be. */
   assertFresh(): void {
     void this.#source.keys()
+  }
+
+  /** Whether a subject has become a workload, which was seen to prove itself. */
+  isSuperseded(subject: string): boolean {
+    return this.#successors.get(subject)?.() === true
   }
 
   /** Verifies a token that names this issuer. */

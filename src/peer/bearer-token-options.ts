@@ -53,6 +53,11 @@ export interface BearerTokenOptions extends FollowOptions {
   readonly permissions?: readonly string[] | undefined
   readonly dpop?: DpopOptions | undefined
   /**
+   * For a migration: subjects that are becoming workloads, and which. Once such a workload has proven itself to this process,
+   * by signature or session, the tokens of its old self are refused here.
+   */
+  readonly successors?: Readonly<Record<string, string>> | undefined
+  /**
    * A secret of at least 32 bytes that the issuer signs with (`HS256`), instead of keys. Whoever can verify a token can
    * make one: every service that has the secret is the issuer.
    */

@@ -89,6 +89,8 @@ class BearerWay {
     const suspect = { id: peer.id, tokenId: access.tokenId, keyId }
     // Condition: an access token that was revoked, or whose caller or key was, is refused.
     if (this.#around.isRevoked(suspect)) throw bearerInvalid('revoked')
+    // Condition: an access token of a caller that was seen to prove itself as a workload is refused.
+    if (issuer.isSuperseded(access.subject)) throw bearerInvalid('superseded')
     const { jkt, certificate } = access.confirmation ?? {}
     // Condition: an access token that is bound to a certificate is refused where none was shown.
     if (certificate !== undefined) throw bearerInvalid('certificate')

@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import type { Jwk } from '../crypto/primitives.ts'
+import { readWorkloadId } from '../identity/workload-id.ts'
 import { followOptions } from '../trust/schema.ts'
 import type { BearerTokenOptions } from './bearer-token-options.ts'
 
@@ -11,6 +12,10 @@ const issuer = z
   .regex(/^[\x21-\x7e]{1,1024}$/, 'write the issuer as it stands in "iss": printable, without spaces')
   // Condition: an issuer that goes by the name of a workload or of an API key is refused.
   .refine((name) => !RESERVED.test(name), 'an issuer of access tokens does not speak for workloads or API keys')
+
+const workloadId = z
+  .string()
+  .refine((id) => readWorkloadId(id) !== undefined, 'write an identifier, as in spiffe://acme.internal/orders')
 
 const keySet = z.looseObject({ keys: z.array(z.looseObject({ kty: text }) as unknown as z.ZodType<Jwk>) })
 
@@ -50,6 +55,7 @@ export const bearerTokenOptionsSchema = z.strictObject({
   algorithms: z.array(algorithm).min(1, 'list at least one algorithm, or leave the option out').optional(),
   type: z.enum(['at+jwt', 'JWT']).optional(),
   permissions: z.array(text).optional(),
+  successors: z.record(z.string(), workloadId).optional(),
   dpop: dpop.optional(),
   dangerouslySharedSecret: z
     .union([z.string(), z.instanceof(Uint8Array)], { error: 'give a text or bytes' })

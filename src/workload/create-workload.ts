@@ -10,6 +10,7 @@ import type { Engine, PeerLookup } from '../flow/engine.ts'
 import type { ClientOptions } from '../flow/outbound/call-options.ts'
 import { clientOptionsSchema } from '../flow/outbound/schema.ts'
 import { createPeerMemory } from '../flow/peer-memory.ts'
+import { createProvenWorkloads } from '../flow/proven-workloads.ts'
 import { createRation } from '../flow/ration.ts'
 import { createSessions, endSessions, type SessionMatcher } from '../flow/sessions.ts'
 import { bindEngine, type SecureFetch, type Workload } from '../flow/workload.ts'
@@ -69,6 +70,7 @@ export async function createWorkload(options: WorkloadOptions): Promise<Workload
     transport: checked.transport ?? runtimeFetch,
     peers: createPeerMemory(),
     unproven: createRation(UNPROVEN_SIGNATURES),
+    proven: createProvenWorkloads(),
     sessions: checked.sessions === false ? undefined : createSessions(checked.sessions ?? {}, clock),
     onClose,
     assertOpen,

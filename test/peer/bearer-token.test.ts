@@ -220,6 +220,29 @@ describe('a call with an access token', () => {
   })
 })
 
+describe('a caller that becomes a workload', () => {
+  it('an access token of a caller that was seen to prove itself as a workload is refused', async () => {
+    const successors = { 'orders-client': 'spiffe://acme.test/orders' }
+    const { domain, send, mint, outcome } = await served({ issuers: [{ successors }] })
+    const old = await mint({ sub: 'orders-client' })
+    expect(await outcome(send(old))).toBe('200')
+    const [orders, other] = [await domain.workload('orders'), await domain.workload('other')]
+    open.push(orders, other)
+    expect((await other.fetch(`${API}/entries`)).status).toBe(200)
+    expect(await outcome(send(old))).toBe('200')
+    expect((await orders.fetch(`${API}/entries`)).status).toBe(200)
+    expect(await outcome(send(old))).toBe('401 bearer-invalid superseded')
+    expect(await outcome(send(await mint({ sub: 'orders-client', jti: 'new' })))).toBe('401 bearer-invalid superseded')
+    expect(await outcome(send(await mint()))).toBe('200')
+  })
+
+  it('is named by an identifier', () => {
+    const successors = { 'orders-client': 'orders' }
+    const options = { issuer: ISSUER, audience: API, keys: `${ISSUER}/jwks`, successors }
+    expect(refusal(() => bearerToken(options)).detail.option).toBe('bearerToken.successors.orders-client')
+  })
+})
+
 describe('an access token that held before', () => {
   it('a remembered access token is refused once its time is over', async () => {
     const { send, mint, outcome, domain } = await served()

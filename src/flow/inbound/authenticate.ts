@@ -27,9 +27,10 @@ import type { Way } from './ways.ts'
 /** Finds out who calls: the first way whose evidence is present decides, and nothing falls through to a weaker one. */
 export function authenticate(guard: GuardSettings, parsed: Parsed): MaybePromise<Authenticated> {
   const judged = judgedNow(guard.engine)
-  return andThen(find(guard, parsed, 0), ({ peer, token, session }) =>
-    advance(parsed, { peer, token, session, judged }),
-  )
+  return andThen(find(guard, parsed, 0), ({ peer, token, session }) => {
+    if (token !== undefined) guard.engine.proven.note(peer.id)
+    return advance(parsed, { peer, token, session, judged })
+  })
 }
 
 const NOBODY: Found = Object.freeze({ peer: anonymous, token: undefined, session: undefined })

@@ -28,7 +28,7 @@ export function bindWays(accept: readonly Authenticator[], engine: Engine): read
 }
 
 function surroundingsOf(engine: Engine): Surroundings {
-  const { id, clock, toleranceSeconds, report, replay, audiences, trust } = engine
+  const { id, clock, toleranceSeconds, report, replay, audiences, trust, proven } = engine
   return Object.freeze({
     id,
     clock,
@@ -37,6 +37,7 @@ function surroundingsOf(engine: Engine): Surroundings {
     replay,
     urls: () => [...audiences, ...trust.current().originsOf(id)],
     isRevoked: (what: Suspect) => trust.current().isRevoked(what),
+    watch: (workload: string) => proven.watch(workload),
   })
 }
 
