@@ -38,6 +38,7 @@ export const codes = Object.freeze({
   // The operator's mistakes: found at construction, or at the first call that shows them.
   'option-invalid': config('An option is not valid.'),
   'no-disk': config('This runtime has no disk to read files from.'),
+  'no-certificates': config('This runtime cannot verify certificates.'),
   'key-invalid': config('A key is not usable for what it was given for.'),
   'credentials-invalid': config('The credentials cannot be used.'),
   'trust-invalid': config('The trust bundle cannot be used.'),
@@ -81,6 +82,9 @@ export const codes = Object.freeze({
   'token-expired': unauthenticated('The workload identity token is outside its time.'),
   'token-untrusted': unauthenticated('Nobody who is trusted vouches for the workload identity token.'),
   'token-revoked': unauthenticated('The workload, its key or its token was revoked.'),
+
+  // RFC 9440 §2.4: to a certificate that is not accepted the answer is 403.
+  'certificate-invalid': entry('unauthenticated', 403, 'The certificate does not tell who calls.'),
 
   // The same, where the answer says how to authenticate (`WWW-Authenticate`).
   'authentication-required': unauthorized('The request carries nothing that tells who sent it.'),

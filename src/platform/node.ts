@@ -1,12 +1,12 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { randomBytes } from 'node:crypto'
+import { randomBytes, X509Certificate } from 'node:crypto'
 import { type FSWatcher, statSync, watch } from 'node:fs'
 import { open, readFile, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { fromUtf8 } from '../core/bytes.ts'
 import { CountersignError } from '../core/errors.ts'
 import { naming } from '../core/system.ts'
-import type { AsyncContext, Platform, Watch, Write } from './platform.ts'
+import type { AsyncContext, Certificates, Platform, Watch, Write } from './platform.ts'
 
 const SETTLE_MS = 50
 const POLL_MS = 2000
@@ -116,6 +116,18 @@ function createContext<T>(): AsyncContext<T> {
   return { run: (value, body) => storage.run(value, body), get: () => storage.getStore() }
 }
 
+const x509: Certificates = Object.freeze({
+  isIssuedBy(certificate: Uint8Array, issuer: Uint8Array): boolean {
+    try {
+      const [given, by] = [new X509Certificate(certificate), new X509Certificate(issuer)]
+      return given.checkIssued(by) && given.verify(by.publicKey)
+    } catch {
+      // What the runtime cannot read it cannot vouch for.
+      return false
+    }
+  },
+})
+
 // Bun and Deno load this module, too.
 const isNode = process.versions.bun === undefined && process.versions.deno === undefined
 
@@ -133,4 +145,5 @@ export const platform: Platform = Object.freeze({
     bytes < MUCH_BYTES ? new Uint8Array(bytes) : new Uint8Array(Buffer.allocUnsafeSlow(bytes).buffer as ArrayBuffer),
   nextTurn: () => new Promise<void>((resolve) => setImmediate(resolve)),
   monotonicMs: () => performance.now(),
+  certificates: () => x509,
 })

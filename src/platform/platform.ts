@@ -14,6 +14,12 @@ export interface AsyncContext<T> {
 /** Writes bytes behind those before; settles when the system has taken them. */
 export type Write = (bytes: Uint8Array) => Promise<void>
 
+/** What a runtime says of certificates (X.509), in DER. Whoever asks has read both strictly. */
+export interface Certificates {
+  /** Whether one names the other as its issuer, and the other's key has signed it. */
+  isIssuedBy(certificate: Uint8Array, issuer: Uint8Array): boolean
+}
+
 /** What a runtime offers beyond cryptography. `web.ts` has no disk: its file functions throw `no-disk`. */
 export interface Platform {
   readText(path: string): Promise<string>
@@ -44,4 +50,6 @@ export interface Platform {
   nextTurn(): Promise<void>
   /** A clock that never goes back: milliseconds since some start. */
   monotonicMs(): number
+  /** Throws `no-certificates` where the runtime cannot verify any. */
+  certificates(): Certificates
 }

@@ -1,5 +1,5 @@
 import { CountersignError } from '../core/errors.ts'
-import type { Platform, Watch } from './platform.ts'
+import type { Certificates, Platform, Watch } from './platform.ts'
 
 function noDisk(path: string): CountersignError {
   return new CountersignError('no-disk', { detail: { option: path, fix: 'give the value itself instead of a file' } })
@@ -25,4 +25,9 @@ export const platform: Platform = Object.freeze({
   room: (bytes: number) => new Uint8Array(bytes),
   nextTurn: () => new Promise<void>((resolve) => setTimeout(resolve, 0)),
   monotonicMs: () => performance.now(),
+  certificates(): Certificates {
+    const fix = 'accept other proofs here: WebCrypto verifies no certificates'
+    // Condition: a certificate is not verified where the runtime cannot.
+    throw new CountersignError('no-certificates', { detail: { option: 'clientCertificate', fix } })
+  },
 })

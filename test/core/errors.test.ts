@@ -10,7 +10,7 @@ describe('codes', () => {
     const statuses: Record<string, readonly number[]> = {
       config: [500],
       malformed: [400, 413, 415],
-      unauthenticated: [400, 401],
+      unauthenticated: [400, 401, 403],
       forbidden: [403],
       limited: [429],
       unopened: [400],

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { platform } from '../../src/platform/node.ts'
 import type { Watch } from '../../src/platform/platform.ts'
 import { refusalOf } from '../core/refusal.ts'
+import { makeCa, makeLeaf } from '../support/certificate.ts'
 
 let folder: string
 const watches: Watch[] = []
@@ -46,6 +47,21 @@ describe('readText', () => {
     await writeFile(path, Uint8Array.of(0xff))
     await expect(platform.readText(path)).rejects.toThrow(TypeError)
     await expect(platform.readText(join(folder, 'none'))).rejects.toMatchObject({ code: 'ENOENT' })
+  })
+})
+
+describe('certificates', () => {
+  it('tells who has issued one, and vouches for nothing it cannot read', () => {
+    const ca = makeCa({ name: 'root' })
+    const { der } = makeLeaf({ by: ca })
+    const { isIssuedBy } = platform.certificates()
+    expect(isIssuedBy(der, ca.der)).toBe(true)
+    expect(isIssuedBy(der, makeCa({ name: 'root' }).der)).toBe(false)
+    expect(isIssuedBy(der, makeCa({ key: ca.key }).der)).toBe(false)
+    for (const bytes of [new Uint8Array(), der.subarray(0, 100)]) {
+      expect(isIssuedBy(bytes, ca.der)).toBe(false)
+      expect(isIssuedBy(der, bytes)).toBe(false)
+    }
   })
 })
 

@@ -23,6 +23,12 @@ describe('a runtime without a disk', () => {
     expect(error.message).toContain('dump.sve1')
   })
 
+  it('a certificate is not verified where the runtime cannot', () => {
+    const { code, message } = refusal(() => platform.certificates())
+    expect(code).toBe('no-certificates')
+    expect(message).toContain('clientCertificate')
+  })
+
   it('has no async context, and a clock that does not go back', () => {
     expect(platform.createContext()).toBeUndefined()
     const first = platform.monotonicMs()
