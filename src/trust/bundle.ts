@@ -42,6 +42,8 @@ export interface TrustBundle {
   readonly revoked?: Revoked
 }
 
+const MAX_CERTIFICATES = 100
+
 /** One set of keys, and where in the document it stands. */
 interface KeySet {
   readonly where: string
@@ -126,6 +128,14 @@ function checkKeys(bundle: TrustBundle): void {
   }
 }
 
+function checkCertificates(bundle: TrustBundle): void {
+  for (const [name, { keys }] of Object.entries(bundle.trust_domains ?? {})) {
+    const count = keys.filter(({ use }) => use === 'x509-svid').length
+    // Condition: a trust domain with more than a hundred CA certificates is refused.
+    if (count > MAX_CERTIFICATES) throw trustInvalid(`trust_domains.${name}.keys`, 'list at most 100 CA certificates')
+  }
+}
+
 function freezeDeep<T>(value: T): T {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
   for (const member of Object.values(value)) freezeDeep(member)
@@ -138,5 +148,6 @@ export function parseBundle(json: unknown): TrustBundle {
   checkDomains(bundle)
   checkWorkloads(bundle)
   checkKeys(bundle)
+  checkCertificates(bundle)
   return freezeDeep(bundle)
 }

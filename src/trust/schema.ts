@@ -9,7 +9,7 @@ import type { TrustUrlOptions } from './trust-url-options.ts'
 const text = z.string().min(1, 'write a text that is not empty')
 const uri = z.string().regex(/^[A-Za-z][A-Za-z0-9+.-]*:[\x21-\x7e]+$/, 'write an absolute URI')
 
-/** Tells whether a SPIFFE bundle holds a key for certificates or bearer tokens, which this library does not verify. */
+/** Tells whether a SPIFFE bundle holds a key for certificates or bearer tokens: it vouches for no workload identity token. */
 export function isForSomethingElse(jwk: Jwk): boolean {
   return jwk.use === 'x509-svid' || jwk.use === 'jwt-svid'
 }

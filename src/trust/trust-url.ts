@@ -2,6 +2,7 @@ import { systemClock } from '../core/clock.ts'
 import { checkOptions } from '../core/options.ts'
 import { type BoundTrust, FOLLOW, type FollowedTrustSource } from './bound-source.ts'
 import { type TrustBundle, trustInvalid, trustOriginOf } from './bundle.ts'
+import { readCaCertificate, trimEntry } from './ca-certificate.ts'
 import { checkNames, type KeyDocument, readKeyDocument } from './key-document.ts'
 import { RemoteDocument } from './remote-document.ts'
 import type { Follower, RemoteKind } from './remote-options.ts'
@@ -10,12 +11,13 @@ import { isAnchor, trustUrlOptionsSchema } from './schema.ts'
 import type { TrustSource } from './trust-source.ts'
 import type { TrustUrlOptions } from './trust-url-options.ts'
 
-/** Takes over the keys that may vouch for tokens; those for certificates, other uses and other types are passed over. */
+/** Takes over the keys that may vouch for tokens, and the CA certificates; other uses and other types are passed over. */
 function readDomain(json: unknown, before: KeyDocument | undefined): KeyDocument {
   const document = readKeyDocument(json, before)
   const keys = document.keys.filter(isAnchor)
   checkNames(keys)
-  return { ...document, keys }
+  const authorities = document.keys.filter((jwk) => readCaCertificate(jwk) !== undefined).map(trimEntry)
+  return { ...document, keys: [...keys, ...authorities] }
 }
 
 function bundleOf({ trustDomain, issuers }: TrustUrlOptions, { keys }: KeyDocument): TrustBundle {

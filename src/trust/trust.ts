@@ -3,10 +3,12 @@ import { fromBase64url } from '../core/base64url.ts'
 import { concat } from '../core/bytes.ts'
 import type { Jwk } from '../crypto/primitives.ts'
 import { type Curve, type SignatureSuite, suiteOfKey } from '../crypto/suites.ts'
+import type { Certificate } from '../identity/certificate.ts'
 import type { WorkloadId } from '../identity/workload-id.ts'
 import { thumbprint } from '../keys/jwk.ts'
 import { NOTHING, type RemoteTrust } from './bound-source.ts'
 import { type TrustBundle, trustInvalid, trustOriginOf } from './bundle.ts'
+import { caCertificatesOf } from './ca-certificate.ts'
 import { isForSomethingElse } from './schema.ts'
 
 /** A key that vouches for workload identity tokens. */
@@ -29,6 +31,8 @@ export interface Trust {
   readonly generation: number
   /** The keys that vouch for an identifier: those pinned to it, else those of its trust domain, else undefined. */
   anchorsFor(id: WorkloadId): readonly Anchor[] | undefined
+  /** The CA certificates that vouch for an identifier: those of its trust domain; none where its keys are pinned. */
+  caCertificatesFor(id: WorkloadId): readonly Certificate[]
   /** The issuers a token of that identifier may name; undefined: any, or its keys are pinned. */
   issuersFor(id: WorkloadId): readonly string[] | undefined
   /** The public keys to seal to, each under its thumbprint. Where there is one, the peer demands sealing. */
@@ -78,14 +82,16 @@ async function sealKeysOf(keys: readonly Jwk[], where: string): Promise<readonly
 
 async function compileDomains(bundle: TrustBundle) {
   const anchors = new Map<string, readonly Anchor[]>()
+  const certificates = new Map<string, readonly Certificate[]>()
   const issuers = new Map<string, readonly string[]>()
   for (const [name, entry] of Object.entries(bundle.trust_domains ?? {})) {
     const origin = trustOriginOf(name) ?? name
     const keys = entry.keys.filter((jwk) => !isForSomethingElse(jwk))
     anchors.set(origin, await anchorsOf(keys, `trust_domains.${name}.keys`))
+    certificates.set(origin, caCertificatesOf(entry.keys))
     if (entry.issuers !== undefined) issuers.set(origin, entry.issuers)
   }
-  return { anchors, issuers }
+  return { anchors, certificates, issuers }
 }
 
 async function compileWorkloads(bundle: TrustBundle) {
@@ -123,6 +129,11 @@ export async function compileTrust(
   return Object.freeze({
     generation,
     anchorsFor: (id: WorkloadId) => workloads.pinned.get(id.id) ?? domains.anchors.get(id.origin),
+    caCertificatesFor(id: WorkloadId) {
+      // Condition: a workload whose keys are pinned is vouched for by no CA.
+      if (workloads.pinned.has(id.id)) return NONE
+      return domains.certificates.get(id.origin) ?? NONE
+    },
     // A pinned workload is not vouched for by its domain, nor by its domain's issuers.
     issuersFor: (id: WorkloadId) => (workloads.pinned.has(id.id) ? undefined : domains.issuers.get(id.origin)),
     sealKeysFor: (id: string) => workloads.seal.get(id) ?? NONE,

@@ -116,6 +116,13 @@ describe('parseBundle', () => {
     refused({ workloads: { [orders]: { keys: [certificate] } } }, `workloads.${orders}.keys.0.kty`)
   })
 
+  it('a trust domain with more than a hundred CA certificates is refused', () => {
+    const entry = { kty: 'RSA', use: 'x509-svid', n: 'n', e: 'AQAB', x5c: ['x'] }
+    const entries = Array.from({ length: 100 }, () => entry)
+    expect(parseBundle(domain(...entries, anchor))).toBeDefined()
+    refused(domain(...entries, anchor, entry), 'trust_domains.acme.internal.keys', /100/)
+  })
+
   it('a trust domain whose name is not valid is refused', () => {
     for (const name of [
       '',

@@ -12,6 +12,7 @@ import { mergeTrust, trustBundle } from '../../src/trust/source.ts'
 import { trustUrl } from '../../src/trust/trust-url.ts'
 import type { TrustUrlOptions } from '../../src/trust/trust-url-options.ts'
 import { refusal, refusalOf } from '../core/refusal.ts'
+import { bundleEntry, makeCa } from '../support/certificate.ts'
 import { domain, forge, NOW } from '../token/fixtures.ts'
 import { answering, type KeyServer, keyServer, until } from './key-server.ts'
 
@@ -65,6 +66,28 @@ describe('trust at a URL', () => {
     expect(keysOf(holder)).toEqual(['first'])
     expect(holder.current().anchorsFor(parseWorkloadId('spiffe://other.test/orders'))).toBeUndefined()
     expect(holder.current().anchorsFor(parseWorkloadId('wimse://acme.test/orders'))).toBeUndefined()
+  })
+
+  it('takes the CA certificates of its trust domain, and a new version of trust when they change', async () => {
+    const [ca, next] = [makeCa(), makeCa()]
+    const broken = { ...bundleEntry(makeCa()), x5c: ['x'] }
+    server.serve({ keys: [publicJwk(first), { ...bundleEntry(ca, next), kid: 'first' }, bundleEntry(ca), broken] })
+    const { holder, clock, told } = await hold()
+    const certificates = () =>
+      holder
+        .current()
+        .caCertificatesFor(orders)
+        .map(({ der }) => [...der])
+    expect(keysOf(holder)).toEqual(['first'])
+    expect(certificates()).toEqual([[...ca.der]])
+    expect(holder.current().caCertificatesFor(parseWorkloadId('spiffe://other.test/orders'))).toEqual([])
+    const { generation } = holder.current()
+    server.serve({ keys: [publicJwk(first), bundleEntry(next)] })
+    clock.advance(901)
+    holder.current().assertFresh(orders)
+    await until(() => told.includes('trust.changed'))
+    expect(certificates()).toEqual([[...next.der]])
+    expect(holder.current().generation).toBe(generation + 1)
   })
 
   it('a document of keys that is no object is refused', async () => {

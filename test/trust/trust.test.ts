@@ -5,6 +5,7 @@ import { generateKey, publicJwk, thumbprint } from '../../src/keys/jwk.ts'
 import { parseBundle } from '../../src/trust/bundle.ts'
 import { compileTrust } from '../../src/trust/trust.ts'
 import { refusalOf } from '../core/refusal.ts'
+import { bundleEntry, makeCa } from '../support/certificate.ts'
 
 const make = async (alg: 'ES256' | 'Ed25519' | 'P-256' | 'X25519') => publicJwk(await generateKey({ alg }))
 const [es256, ed25519, other, pinned] = [
@@ -45,6 +46,26 @@ describe('compileTrust', () => {
     for (const id of ['spiffe://evil.internal/a', 'spiffe://sub.acme.internal/a', 'x://acme.internal/a']) {
       expect(keyIds(id), id).toBeUndefined()
     }
+  })
+
+  it('chooses CA certificates by scheme and trust domain', async () => {
+    const [ca, otherCa] = [makeCa(), makeCa()]
+    const compiled = await compileTrust(
+      parseBundle({
+        trust_domains: {
+          'acme.internal': { keys: [es256, bundleEntry(ca), { kty: 'RSA', use: 'x509-svid', x5c: ['x'] }] },
+          'wimse://acme.internal': { keys: [bundleEntry(otherCa)] },
+        },
+        workloads: { [orders]: { keys: [pinned] }, [ledger]: { origins: ['http://ledger'] } },
+      }),
+      1,
+    )
+    const certificates = (id: string) => compiled.caCertificatesFor(parseWorkloadId(id)).map(({ der }) => [...der])
+    expect(certificates(ledger)).toEqual([[...ca.der]])
+    expect(certificates('wimse://acme.internal/ledger')).toEqual([[...otherCa.der]])
+    for (const id of [orders, 'spiffe://sub.acme.internal/a', 'x://acme.internal/a'])
+      expect(certificates(id)).toEqual([])
+    expect(compiled.anchorsFor(parseWorkloadId(ledger))?.map(({ keyId }) => keyId)).toEqual([es256.kid])
   })
 
   it('lets pinned keys replace those of the domain, and its issuers', () => {
