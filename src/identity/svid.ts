@@ -9,7 +9,7 @@ export type CertificateRole = 'client' | 'server'
 const SCHEMES: ReadonlySet<string> = new Set(['spiffe', 'wimse'])
 
 /** The identifier that a URI of a certificate is, where it is one of a workload: `spiffe` or `wimse`, and with a path. */
-function readCertificateUri(uri: string | undefined): WorkloadId {
+export function readCertificateUri(uri: string | undefined): WorkloadId {
   const id = readWorkloadId(uri ?? '')
   // Condition: a certificate whose URI is no identifier of a workload is refused.
   if (id === undefined || !SCHEMES.has(id.scheme)) throw certificateInvalid('identifier')

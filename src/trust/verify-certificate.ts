@@ -39,7 +39,7 @@ export interface VerifiedCertificate {
   readonly notAfter: number
 }
 
-const MAX_OTHERS = 9
+const MAX_OTHERS = 10
 
 async function thumbprintOf(bytes: Uint8Array): Promise<string> {
   return toBase64url(await primitives.digest('SHA-256', bytes))
@@ -60,7 +60,7 @@ export async function verifyCertificate(
   { trust, clock, toleranceSeconds, role }: CertificateGrounds,
 ): Promise<VerifiedCertificate> {
   const certificates = platform.certificates()
-  // Condition: a certificate that comes with more than nine others is refused.
+  // Condition: a certificate that comes with more than ten others is refused.
   if (shown.others.length > MAX_OTHERS) throw certificateInvalid('chain-length')
   const leaf = parseCertificate(shown.leaf)
   const id = readSvid(leaf, role)
