@@ -1,6 +1,7 @@
 import { certificateInvalid } from './certificate-refusal.ts'
 import { DerReader, INTEGER, OCTET_STRING, onlyElement, SEQUENCE } from './der.ts'
 import { readFlag, readNamedBits, readObjectIdentifier, readUnsigned } from './der-values.ts'
+import { type NameConstraints, readNameConstraints } from './name-constraints.ts'
 
 /** What the extensions of a certificate say (RFC 5280 §4.2). */
 export interface CertificateExtensions {
@@ -14,7 +15,8 @@ export interface CertificateExtensions {
   readonly extendedKeyUsages?: readonly string[]
   readonly uris: readonly string[]
   readonly dnsNames: readonly string[]
-  readonly hasNameConstraints: boolean
+  readonly hasAddresses: boolean
+  readonly nameConstraints?: NameConstraints
 }
 
 export const DIGITAL_SIGNATURE = 0x8000
@@ -27,6 +29,7 @@ export const CLIENT_AUTH = '2b06010505070302'
 const GENERAL_NAMES: ReadonlySet<number> = new Set([0xa0, 0x81, 0x82, 0xa3, 0xa4, 0xa5, 0x86, 0x87, 0x88])
 const DNS_NAME = 0x82
 const URI_NAME = 0x86
+const ADDRESS = 0x87
 const MAX_EXTENSIONS = 64
 const MAX_NAMES = 256
 
@@ -82,6 +85,7 @@ function readAlternativeNames(draft: Draft, value: Uint8Array): void {
     // Condition: a certificate of more than 256 alternative names is refused.
     if (++count > MAX_NAMES) throw certificateInvalid('alternative-names')
     if (tag === URI_NAME) uris.push(textOf(content))
+    if (tag === ADDRESS) draft.hasAddresses = true
     if (tag === DNS_NAME) dnsNames.push(textOf(content))
   }
   // Condition: an empty list of alternative names is refused.
@@ -90,17 +94,20 @@ function readAlternativeNames(draft: Draft, value: Uint8Array): void {
   draft.dnsNames = dnsNames
 }
 
-function readNameConstraints(draft: Draft): void {
-  draft.hasNameConstraints = true
-}
+type Read = (draft: Draft, value: Uint8Array, isCritical: boolean) => void
 
 /** What is understood, by name in hexadecimal (2.5.29.…). */
-const READERS: ReadonlyMap<string, (draft: Draft, value: Uint8Array, isCritical: boolean) => void> = new Map([
+const READERS: ReadonlyMap<string, Read> = new Map<string, Read>([
   ['551d13', readBasicConstraints],
   ['551d0f', readKeyUsage],
   ['551d25', readExtendedKeyUsage],
   ['551d11', readAlternativeNames],
-  ['551d1e', readNameConstraints],
+  [
+    '551d1e',
+    (draft, value) => {
+      draft.nameConstraints = readNameConstraints(value)
+    },
+  ],
 ])
 
 function readExtension(draft: Draft, list: DerReader, seen: Set<string>): void {
@@ -121,7 +128,7 @@ function readExtension(draft: Draft, list: DerReader, seen: Set<string>): void {
 
 /** Reads the list of extensions; what is not critical and not understood is passed over. */
 export function readExtensions(list: DerReader): CertificateExtensions {
-  const draft: Draft = { isCa: false, isKeyUsageCritical: false, uris: [], dnsNames: [], hasNameConstraints: false }
+  const draft: Draft = { isCa: false, isKeyUsageCritical: false, uris: [], dnsNames: [], hasAddresses: false }
   const seen = new Set<string>()
   while (!list.isAtEnd) readExtension(draft, list, seen)
   return Object.freeze(draft)

@@ -54,14 +54,12 @@ function usesFor({ scheme }: WorkloadId, role: CertificateRole): readonly string
 
 /** Why a certificate may not sign others for a trust domain (`spiffe://acme.internal`), in one word; undefined: it may. */
 export function signingFault({ extensions }: Certificate, origin: string): string | undefined {
-  const { isCa, keyUsage = 0, uris, hasNameConstraints } = extensions
+  const { isCa, keyUsage = 0, uris } = extensions
   // Condition: a certificate signed by one that is no CA is refused.
   if (!isCa) return 'issuer-not-ca'
   // Condition: a certificate signed by a CA whose key may not sign certificates is refused.
   if ((keyUsage & KEY_CERT_SIGN) === 0) return 'issuer-key-usage'
   // Condition: a certificate signed by a CA that names another trust domain, or a workload, is refused.
   if (uris.length > 1 || uris.some((uri) => uri !== origin)) return 'issuer-trust-domain'
-  // Condition: a certificate signed by a CA with name constraints is refused.
-  if (hasNameConstraints) return 'name-constraints'
   return undefined
 }

@@ -1,6 +1,7 @@
 import { equalBytes } from '../core/bytes.ts'
 import type { Certificate } from '../identity/certificate.ts'
 import { certificateInvalid } from '../identity/certificate-refusal.ts'
+import { areNamesWithin } from '../identity/name-constraints.ts'
 import { isStrong } from '../identity/public-key.ts'
 import { signingFault } from '../identity/svid.ts'
 import type { Certificates } from '../platform/platform.ts'
@@ -88,8 +89,19 @@ class PathSearch {
     if (++this.#checks > MAX_CHECKS) throw certificateInvalid('signature-checks')
     // Condition: a certificate that its issuer has not signed is refused.
     if (!this.#certificates.isIssuedBy(last.der, issuer.der)) return 'signature'
+    // Condition: a certificate with a name that a CA above it may not give is refused.
+    if (!path.every((below) => isNamedWithin(below, issuer))) return 'name-constraints'
     return undefined
   }
+}
+
+function isNamedWithin({ extensions }: Certificate, issuer: Certificate): boolean {
+  const { nameConstraints } = issuer.extensions
+  if (nameConstraints === undefined) return true
+  const { uris, dnsNames, hasAddresses } = extensions
+  // All URIs on a path are identifiers by now, or those of their trust domain.
+  const uriHosts = uris.map((uri) => uri.split('/')[2] ?? '')
+  return areNamesWithin({ uriHosts, dnsNames, hasAddresses }, nameConstraints)
 }
 
 /** How many CAs of a path count for a bound on its length: not those that a CA has issued to itself (RFC 5280 §6.1.4). */

@@ -58,7 +58,7 @@ describe('parseCertificate', () => {
       extendedKeyUsages: ['2b06010505070301', '2b06010505070302'],
       uris: ['spiffe://acme.test/orders'],
       dnsNames: ['orders'],
-      hasNameConstraints: false,
+      hasAddresses: false,
     })
     expect(parseCertificate(makeCa({ pathLength: 3 }).der).extensions).toMatchObject({ isCa: true, pathLength: 3 })
   })

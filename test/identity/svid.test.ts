@@ -11,7 +11,6 @@ import {
   dnsName,
   ecKey,
   extendedKeyUsage,
-  extension,
   keyUsage,
   leafUsage,
   makeCa,
@@ -20,7 +19,7 @@ import {
   SERVER_AUTH,
   uriName,
 } from '../support/certificate.ts'
-import { boolean, element, explicit, sequence } from '../support/der.ts'
+import { boolean, element } from '../support/der.ts'
 
 const key = ecKey()
 const read = (recipe: Recipe, role: 'client' | 'server' = 'client') =>
@@ -120,13 +119,5 @@ describe('a certificate that signs others', () => {
     const wrong = ['spiffe://other.test', 'wimse://acme.test', 'spiffe://acme.test/ca', 'spiffe://acme.test/']
     for (const uri of wrong) expect(fault({ uris: [uri] }), uri).toBe('issuer-trust-domain')
     expect(fault({ uris: ['spiffe://acme.test', 'spiffe://acme.test'] })).toBe('issuer-trust-domain')
-  })
-
-  it('a certificate signed by a CA with name constraints is refused', () => {
-    for (const isCritical of [true, false]) {
-      const permitted = explicit(0, sequence(uriName('acme.test')))
-      const constraints = extension('2.5.29.30', sequence(permitted), isCritical)
-      expect(fault({ extensions: [basicConstraints(boolean()), caUsage, constraints] })).toBe('name-constraints')
-    }
   })
 })

@@ -10,11 +10,14 @@ import { verifyCertificate } from '../../src/trust/verify-certificate.ts'
 import { refusalOf } from '../core/refusal.ts'
 import {
   alternativeNames,
+  basicConstraints,
   bothUses,
   bundleEntry,
   caUsage,
+  dnsName,
   ecKey,
   ed25519Key,
+  extension,
   leafUsage,
   type Made,
   makeCa,
@@ -25,6 +28,7 @@ import {
   type SigningName,
   uriName,
 } from '../support/certificate.ts'
+import { boolean, element, explicit, sequence } from '../support/der.ts'
 
 const ORIGIN = 'spiffe://acme.test'
 const MINUTE_MS = 60_000
@@ -240,8 +244,13 @@ describe('a path of certificates', () => {
 
   it('a certificate stands once in a path', async () => {
     const loop = makeCa({ name: 'loop' })
-    const step = await stepOf(makeLeaf({ by: loop }), { others: [loop, loop, loop] })
-    expect(step).toBe('no-anchor')
+    expect(await stepOf(makeLeaf({ by: loop }), { others: [loop, loop, loop] })).toBe('no-anchor')
+    const [left, right] = [makeCa({ name: 'left' }), makeCa({ name: 'right' })]
+    const circle = [
+      makeCa({ name: 'left', key: left.key, by: right }),
+      makeCa({ name: 'right', key: right.key, by: left }),
+    ]
+    expect(await stepOf(makeLeaf({ by: left }), { others: circle })).toBe('no-anchor')
   })
 
   it('a path that takes more than thirty signatures to find is refused', async () => {
@@ -253,6 +262,47 @@ describe('a path of certificates', () => {
     for (let i = 0; i < 9; i++) chain.unshift(makeCa({ by: chain[0] as Made }))
     const bottom = makeLeaf({ by: chain[0] as Made })
     expect((await verify(bottom, { others: chain.slice(0, 9) })).trustDomain).toBe('acme.test')
+  })
+
+  describe('with a CA that may give some names alone', () => {
+    const dnsOf = (name: string) => sequence(dnsName(name))
+    const uriOf = (host: string) => sequence(uriName(host))
+    const bound = (permitted: readonly Uint8Array[], excluded: readonly Uint8Array[], isCritical = true) => {
+      const lists = [permitted, excluded].map((list, i) =>
+        list.length === 0 ? new Uint8Array() : explicit(i, ...list),
+      )
+      const constraints = extension('2.5.29.30', sequence(...lists), isCritical)
+      return makeCa({ by: root, extensions: [basicConstraints(boolean()), caUsage, constraints] })
+    }
+    const named = (by: Made, ...names: readonly Uint8Array[]) =>
+      makeLeaf({ by, extensions: [leafUsage, alternativeNames(uriName('spiffe://acme.test/orders'), ...names)] })
+    const address = element(0x87, Uint8Array.of(10, 0, 0, 1))
+
+    it('a certificate with a name that a CA above it may not give is refused', async () => {
+      const refused = async (by: Made, ...names: readonly Uint8Array[]) =>
+        expect(await stepOf(named(by, ...names), { others: [by] })).toBe('name-constraints')
+      for (const host of ['other.test', '.acme.test', 'test', 'me.test']) await refused(bound([uriOf(host)], []))
+      for (const host of ['acme.test', '.test', 'ACME.test']) await refused(bound([], [uriOf(host)]))
+      await refused(bound([uriOf('other.test')], [], false))
+      await refused(bound([dnsOf('acme.test')], []), dnsName('orders.acme.test'), dnsName('orders.other.test'))
+      await refused(bound([dnsOf('acme.test')], []), dnsName('xacme.test'))
+      await refused(bound([], [dnsOf('acme.test')]), dnsName('A.B.Acme.Test'))
+      await refused(bound([], [sequence(element(0x87, new Uint8Array(8)))]), address)
+      const below = makeCa({ by: bound([uriOf('other.test')], []) })
+      const top = bound([uriOf('other.test')], [])
+      const between = makeCa({ by: top })
+      expect(await stepOf(named(between), { others: [between, top] })).toBe('name-constraints')
+      expect(await stepOf(named(below), { others: [below] })).toBe('no-anchor')
+    })
+
+    it('holds for the names that it may give', async () => {
+      const holds = async (by: Made, ...names: readonly Uint8Array[]) =>
+        expect((await verify(named(by, ...names), { others: [by] })).trustDomain).toBe('acme.test')
+      await holds(bound([uriOf('other.test'), uriOf('acme.test')], [uriOf('.acme.test')]), address)
+      await holds(bound([uriOf('.test')], [dnsOf('other.test')], false), dnsName('orders.acme.test'))
+      await holds(bound([dnsOf('acme.test')], []), dnsName('acme.test'), dnsName('a.b.ACME.test'))
+      await holds(bound([dnsOf('acme.test')], [sequence(element(0x87, new Uint8Array(8)))]))
+    })
   })
 
   it('refuses a workload that signs for others', async () => {
