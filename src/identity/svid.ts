@@ -6,6 +6,8 @@ import { readWorkloadId, type WorkloadId } from './workload-id.ts'
 /** In which part of a connection a workload shows its certificate. */
 export type CertificateRole = 'client' | 'server'
 
+/** `anyExtendedKeyUsage` */
+const ANY_USE = '551d2500'
 const SCHEMES: ReadonlySet<string> = new Set(['spiffe', 'wimse'])
 
 /** The identifier that a URI of a certificate is, where it is one of a workload: `spiffe` or `wimse`, and with a path. */
@@ -46,10 +48,15 @@ export function readSvid({ extensions }: Certificate, role: CertificateRole): Wo
   return id
 }
 
+/** The use of a key for a part in a connection. */
+function useOf(role: CertificateRole): string {
+  return role === 'client' ? CLIENT_AUTH : SERVER_AUTH
+}
+
 /** SPIFFE has both uses or none listed; WIMSE the one of the part it plays. */
 function usesFor({ scheme }: WorkloadId, role: CertificateRole): readonly string[] {
   if (scheme === 'spiffe') return [SERVER_AUTH, CLIENT_AUTH]
-  return [role === 'client' ? CLIENT_AUTH : SERVER_AUTH]
+  return [useOf(role)]
 }
 
 /** Why a certificate may not sign others for a trust domain (`spiffe://acme.internal`), in one word; undefined: it may. */
@@ -62,4 +69,10 @@ export function signingFault({ extensions }: Certificate, origin: string): strin
   // Condition: a certificate signed by a CA that names another trust domain, or a workload, is refused.
   if (uris.length > 1 || uris.some((uri) => uri !== origin)) return 'issuer-trust-domain'
   return undefined
+}
+
+/** Whether what a CA signs may be used for a part in a connection: a CA that lists uses signs for these alone. */
+export function signsFor({ extensions }: Certificate, role: CertificateRole): boolean {
+  const { extendedKeyUsages = [ANY_USE] } = extensions
+  return extendedKeyUsages.includes(ANY_USE) || extendedKeyUsages.includes(useOf(role))
 }

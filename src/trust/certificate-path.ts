@@ -3,7 +3,7 @@ import type { Certificate } from '../identity/certificate.ts'
 import { certificateInvalid } from '../identity/certificate-refusal.ts'
 import { areNamesWithin } from '../identity/name-constraints.ts'
 import { isStrong } from '../identity/public-key.ts'
-import { signingFault } from '../identity/svid.ts'
+import { type CertificateRole, signingFault, signsFor } from '../identity/svid.ts'
 import type { Certificates } from '../platform/platform.ts'
 
 /** Who has shown what, whom it may end at, and when. */
@@ -15,6 +15,7 @@ export interface PathQuestion {
   readonly anchors: readonly Certificate[]
   /** `spiffe://acme.internal` */
   readonly origin: string
+  readonly role: CertificateRole
   /** Epoch milliseconds. */
   readonly nowMs: number
   readonly toleranceMs: number
@@ -78,8 +79,11 @@ class PathSearch {
   }
 
   #faultBetween(path: readonly Certificate[], last: Certificate, issuer: Certificate): string | undefined {
-    const fault = signingFault(issuer, this.#question.origin) ?? faultOf(issuer, this.#question)
+    const { origin, role } = this.#question
+    const fault = signingFault(issuer, origin) ?? faultOf(issuer, this.#question)
     if (fault !== undefined) return fault
+    // Condition: a certificate signed by a CA whose uses do not include the one it is shown for is refused.
+    if (!signsFor(issuer, role)) return 'issuer-extended-key-usage'
     const { pathLength = Number.POSITIVE_INFINITY } = issuer.extensions
     // Condition: a certificate with more CAs above it than one of them allows is refused.
     if (countBelow(path) > pathLength) return 'path-length'

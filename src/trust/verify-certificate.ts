@@ -69,7 +69,7 @@ export async function verifyCertificate(
   // Condition: a certificate of a trust domain without CA certificates is refused.
   if (anchors.length === 0) throw certificateInvalid('trust-domain')
   const times = { nowMs: clock.now(), toleranceMs: toleranceSeconds * 1000 }
-  const question = { leaf, others: shown.others.map(parseCertificate), anchors, origin: id.origin, ...times }
+  const question = { leaf, others: shown.others.map(parseCertificate), anchors, origin: id.origin, role, ...times }
   const path = findPath(question, certificates)
   // Condition: a certificate of a workload that was revoked is refused.
   if (trust.isRevoked({ id: id.id })) throw certificateInvalid('revoked')

@@ -13,10 +13,12 @@ import {
   basicConstraints,
   bothUses,
   bundleEntry,
+  CLIENT_AUTH,
   caUsage,
   dnsName,
   ecKey,
   ed25519Key,
+  extendedKeyUsage,
   extension,
   leafUsage,
   type Made,
@@ -25,6 +27,7 @@ import {
   NOW_MS,
   type Recipe,
   rsaKey,
+  SERVER_AUTH,
   type SigningName,
   uriName,
 } from '../support/certificate.ts'
@@ -303,6 +306,19 @@ describe('a path of certificates', () => {
       await holds(bound([dnsOf('acme.test')], []), dnsName('acme.test'), dnsName('a.b.ACME.test'))
       await holds(bound([dnsOf('acme.test')], [sequence(element(0x87, new Uint8Array(8)))]))
     })
+  })
+
+  it('a certificate signed by a CA whose uses do not include the one it is shown for is refused', async () => {
+    const constrained = (...uses: readonly string[]) =>
+      makeCa({ by: root, extensions: [basicConstraints(boolean()), caUsage, extendedKeyUsage(...uses)] })
+    for (const uses of [[SERVER_AUTH], ['1.3.6.1.5.5.7.3.4', SERVER_AUTH]]) {
+      const by = constrained(...uses)
+      expect(await stepOf(makeLeaf({ by }), { others: [by] })).toBe('issuer-extended-key-usage')
+    }
+    for (const uses of [[CLIENT_AUTH], [SERVER_AUTH, '2.5.29.37.0']]) {
+      const by = constrained(...uses)
+      expect((await verify(makeLeaf({ by }), { others: [by] })).trustDomain).toBe('acme.test')
+    }
   })
 
   it('refuses a workload that signs for others', async () => {
