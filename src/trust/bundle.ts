@@ -7,6 +7,7 @@ import { bundleSchema, isForSomethingElse } from './schema.ts'
 
 /** Whom to believe within a trust domain. */
 export interface TrustDomainEntry {
+  /** They vouch for tokens; those with `use: "x509-svid"`, by the CA certificate in `x5c`, for certificates instead. */
   readonly keys: readonly Jwk[]
   /** Where given, a token must name its issuer (`iss`), and it must be one of these. */
   readonly issuers?: readonly string[]
@@ -29,7 +30,7 @@ export interface WorkloadEntry {
 /** Who and what no longer counts, whatever vouches for it. */
 export interface Revoked {
   readonly workloads?: readonly string[]
-  /** Names (`kid`) of keys. */
+  /** Names (`kid`) of keys; of keys in certificates the base64url SHA-256 of their SubjectPublicKeyInfo. */
   readonly keys?: readonly string[]
   /** Names (`jti`) of tokens. */
   readonly tokens?: readonly string[]
