@@ -154,11 +154,10 @@ describe('a certificate of a workload', () => {
         },
       ],
     ])
-    const trust = await compileTrust(
-      parseBundle({ trust_domains: { [ORIGIN]: { keys: [bundleEntry(root)] } } }),
-      1,
-      remote,
-    )
+    const trust = await compileTrust(parseBundle({ trust_domains: { [ORIGIN]: { keys: [bundleEntry(root)] } } }), 1, {
+      domains: remote,
+      lists: [],
+    })
     const grounds = { trust, clock: createFakeClock(NOW_MS), toleranceSeconds: 30, role: 'client' } as const
     await expect(verifyCertificate({ leaf: direct().der, others: [] }, grounds)).rejects.toThrow('stale')
   })
