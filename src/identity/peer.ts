@@ -11,6 +11,9 @@ export interface Peer {
   readonly also: readonly Peer[]
 }
 
+/** How a peer is authenticated that has shown an API key. */
+export const API_KEY = 'api-key'
+
 /** Who proved nothing. No pattern covers it; a policy must name it. */
 export const anonymous: Peer = Object.freeze({
   id: 'anonymous',

@@ -36,7 +36,10 @@ export interface PolicyRule {
 export interface RuleConditions {
   /** The body arrived sealed. An allow that lacks only this is answered with 415 instead of 403. */
   readonly sealed?: true
-  /** One of these ways to authenticate was used, first or besides: `peer.authenticatedBy`, `peer.also`. */
+  /**
+   * One of these ways to authenticate was used, first or besides: `peer.authenticatedBy`, `peer.also`. An allow that lists
+   * none does not hold for who shows an API key alone: list `api-key` where that is enough.
+   */
   readonly authenticatedBy?: readonly string[]
   /** The peer itself has all of these scopes; those of `peer.also` do not count. */
   readonly scope?: readonly string[]

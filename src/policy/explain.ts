@@ -1,10 +1,11 @@
 import { compileCaller } from '../identity/match.ts'
+import { API_KEY } from '../identity/peer.ts'
 import type { CompiledPolicy } from './compile.ts'
 import { allowedMethod, decide, deniedMethod, isCanonicalPath } from './decide.ts'
 import type { Decision, PolicyQuestion } from './decision.ts'
 import { parseRoute } from './route.ts'
 import { RouteTrie, splitPath } from './route-trie.ts'
-import { type Circumstances, type CompiledRule, usedOneOf } from './rule.ts'
+import { type Circumstances, type CompiledRule, isKeyAlone, usedOneOf } from './rule.ts'
 
 /** Why a question was decided as it was. It is for the operator: it names rules and callers. */
 export interface Explanation {
@@ -85,6 +86,9 @@ function unmet(rule: CompiledRule, { peer, sealed, now }: Circumstances): string
   if (now > rule.notAfter) against.push(`It ended at ${rule.source.notAfter}.`)
   if (authenticatedBy !== undefined && !usedOneOf(peer, authenticatedBy)) {
     against.push(`It demands authentication by ${authenticatedBy.join(' or ')}, not by ${peer.authenticatedBy}.`)
+  }
+  if (!rule.isForKeys && isKeyAlone(peer)) {
+    against.push(`It lists no "authenticatedBy", and an API key alone opens only what lists "${API_KEY}" there.`)
   }
   const missing = scope.filter((each) => !peer.scopes.includes(each))
   if (missing.length > 0) against.push(`It demands scopes that the caller lacks: ${missing.join(', ')}.`)

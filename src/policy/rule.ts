@@ -1,4 +1,4 @@
-import type { Peer } from '../identity/peer.ts'
+import { API_KEY, anonymous, type Peer } from '../identity/peer.ts'
 import type { Decision } from './decision.ts'
 import type { PolicyRule } from './document.ts'
 
@@ -24,6 +24,8 @@ export interface CompiledRule {
   readonly sealed: boolean
   readonly authenticatedBy: readonly string[] | undefined
   readonly scope: readonly string[] | undefined
+  /** Whether it holds for who shows an API key and nothing else: such a key opens only what lists it. */
+  readonly isForKeys: boolean
   /** What is decided where this rule decides. */
   readonly decision: Decision
   /** What is decided where this rule lacks nothing but sealing. */
@@ -31,6 +33,8 @@ export interface CompiledRule {
   /** What is decided where this rule would have denied, but only observes. */
   readonly observed: Decision
 }
+
+const PROVES_NO_MORE: ReadonlySet<string> = new Set([API_KEY, anonymous.authenticatedBy])
 
 export function compileRule(source: PolicyRule, index: number): CompiledRule {
   const { id, effect, when = {}, mode, notAfter } = source
@@ -43,6 +47,7 @@ export function compileRule(source: PolicyRule, index: number): CompiledRule {
     sealed: when.sealed === true,
     authenticatedBy: when.authenticatedBy,
     scope: when.scope,
+    isForKeys: effect === 'deny' || when.authenticatedBy !== undefined,
     decision: Object.freeze(effect === 'allow' ? { effect, rule: id } : { effect, ...denial }),
     unsealed: Object.freeze({ effect: 'deny', rule: id, code: 'encryption-required' }),
     observed: Object.freeze({ effect: 'allow', ...denial, observed: true }),
@@ -55,6 +60,8 @@ export function standingOf(rule: CompiledRule, { peer, sealed, now }: Circumstan
   if (!(now <= rule.notAfter)) return 'fails'
   // Condition: a rule that names ways to authenticate holds for one of them only.
   if (rule.authenticatedBy !== undefined && !usedOneOf(peer, rule.authenticatedBy)) return 'fails'
+  // Condition: an API key alone opens nothing by a rule that lists no ways to authenticate.
+  if (!rule.isForKeys && isKeyAlone(peer)) return 'fails'
   // Condition: a rule that names scopes holds only for a peer that has them all.
   if (rule.scope?.every((scope) => peer.scopes.includes(scope)) === false) return 'fails'
   // Condition: a rule that demands sealing holds for sealed calls only.
@@ -63,4 +70,11 @@ export function standingOf(rule: CompiledRule, { peer, sealed, now }: Circumstan
 
 export function usedOneOf(peer: Peer, ways: readonly string[]): boolean {
   return ways.includes(peer.authenticatedBy) || peer.also.some((other) => ways.includes(other.authenticatedBy))
+}
+
+/** Whether an API key is all that stands for a peer. */
+export function isKeyAlone(peer: Peer): boolean {
+  return (
+    peer.authenticatedBy === API_KEY && peer.also.every(({ authenticatedBy }) => PROVES_NO_MORE.has(authenticatedBy))
+  )
 }

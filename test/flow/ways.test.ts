@@ -17,6 +17,7 @@ function byWord(seen: { around?: Surroundings; closed: number } = { closed: 0 })
   return ownAuthenticator('word', (around) => {
     seen.around = around
     return {
+      secrets: ['word'],
       authenticate({ header }) {
         if (header('word') === undefined) return undefined
         if (header('word') !== 'open') throw new CountersignError('authentication-failed', { detail: { step: 'word' } })
@@ -32,13 +33,18 @@ async function served(accept: readonly Authenticator[], more: Partial<GuardOptio
   const domain = await testDomain('acme.test')
   const ledger = await domain.workload('ledger', { audiences: ['https://ledger.test'] })
   open.push(ledger)
-  const allowed = new Set(['bob', 'alice'])
+  const allowed = new Set(['bob', 'alice', 'spiffe://acme.test/orders'])
   const policy = {
     decide: ({ peer }: { peer: { id: string } }) => ({ effect: allowed.has(peer.id) ? 'allow' : 'deny' }) as const,
   }
-  domain.serve(ledger, 'https://ledger.test', () => new Response('ok'), { accept, policy, ...more })
+  const seen: Request[] = []
+  const handler = (request: Request) => {
+    seen.push(request)
+    return new Response('ok')
+  }
+  domain.serve(ledger, 'https://ledger.test', handler, { accept, policy, ...more })
   const ask = (headers: Record<string, string> = {}) => domain.deliver(new Request('https://ledger.test/', { headers }))
-  return { domain, ledger, ask }
+  return { domain, ledger, ask, seen }
 }
 
 describe('ways to authenticate that answer with 401', () => {
@@ -88,6 +94,20 @@ describe('ways to authenticate that answer with 401', () => {
     const { ask } = await served([strict])
     const answer = await ask()
     expect([answer.status, answer.headers.get('www-authenticate')]).toEqual([401, 'Strict'])
+  })
+
+  it('in whose field a workload shows something of its own lets a handler see that', async () => {
+    const { ask, domain, ledger, seen } = await served([workloadProof(), byWord()], { pass: ['word'] })
+    expect((await ask({ word: 'open', other: 'x' })).status).toBe(200)
+    const orders = await domain.workload('orders')
+    expect((await orders.fetch('https://ledger.test/', { headers: { word: 'shut', other: 'x' } })).status).toBe(200)
+    expect(seen.map(({ headers }) => [headers.get('word'), headers.get('other')])).toEqual([
+      [null, 'x'],
+      ['shut', 'x'],
+    ])
+    await ledger.audit.flush()
+    const events = domain.sink.events.filter(({ side, path }) => side === 'callee' && path === '/')
+    expect(events.map(({ droppedFields }) => droppedFields)).toEqual(['word', undefined])
   })
 
   it('who is known and may not is told no way', async () => {

@@ -30,6 +30,20 @@ describe('allowAuthenticated', () => {
     expect(allowAuthenticated().decide(nameless)).toEqual(denied)
   })
 
+  it('who shows an API key alone is not among the authenticated', () => {
+    const alone = question('GET /a', { peer: peerOf('api-key:x', { authenticatedBy: 'api-key' }) })
+    const besides = question('GET /a', {
+      peer: peerOf('api-key:x', { authenticatedBy: 'api-key', also: [peerOf('spiffe://a.test/x')] }),
+    })
+    for (const policy of [allowAuthenticated(), allowAuthenticated('api-key:x')]) {
+      expect([policy.decide(alone), policy.decide(besides)]).toEqual([denied, allowed])
+      expect(policy.explain(alone)).toMatchObject({
+        decision: denied,
+        rules: [{ matches: false, because: [expect.stringContaining('API key alone')] }],
+      })
+    }
+  })
+
   it('a policy for the authenticated that names the anonymous is refused', () => {
     expect(refusal(() => allowAuthenticated('spiffe://a.test/*', 'anonymous'))).toMatchObject({
       code: 'option-invalid',

@@ -54,7 +54,7 @@ const pattern = fc.oneof(
 const when = fc
   .record({
     sealed: maybe(fc.constant(true as const)),
-    authenticatedBy: maybe(few(some('signature', 'bearer', 'session'))),
+    authenticatedBy: maybe(few(some('signature', 'bearer', 'session', 'api-key'))),
     scope: maybe(few(some('r', 'w'))),
   })
   .map(present)
@@ -72,9 +72,9 @@ const rule: fc.Arbitrary<Partial<PolicyRule>> = fc
 const peer = fc
   .record({
     id,
-    authenticatedBy: some('signature', 'bearer'),
+    authenticatedBy: some('signature', 'bearer', 'api-key'),
     scopes: fc.uniqueArray(some('r', 'w')),
-    also: fc.array(some('session', 'bearer'), { maxLength: 1 }),
+    also: fc.array(some('session', 'bearer', 'api-key'), { maxLength: 1 }),
   })
   .map(({ id, also, ...rest }) =>
     peerOf(id, { ...rest, also: also.map((authenticatedBy) => peerOf('x:y', { authenticatedBy })) }),

@@ -66,6 +66,14 @@ describe('explain', () => {
     ])
   })
 
+  it('says what an API key alone lacks', () => {
+    const peer = peerOf('spiffe://acme.internal/orders', { authenticatedBy: 'api-key' })
+    expect(policy.explain(question('GET /charges/8', { peer })).rules[1]).toMatchObject({
+      matches: false,
+      because: ['It lists no "authenticatedBy", and an API key alone opens only what lists "api-key" there.'],
+    })
+  })
+
   it('says for whom a rule is', () => {
     const { rules } = policy.explain(question('GET /charges/8', { peer: peerOf('anonymous') }))
     expect(rules[1]?.because).toEqual(['It is for spiffe://acme.internal/orders, not for anonymous.'])

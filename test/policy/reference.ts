@@ -68,8 +68,10 @@ function hasEnded({ notAfter }: PolicyRule, now: number): boolean {
   return notAfter !== undefined && now > new Date(notAfter).getTime()
 }
 
-function hasProofs({ when = {} }: PolicyRule, { peer }: PolicyQuestion): boolean {
+function hasProofs({ effect, when = {} }: PolicyRule, { peer }: PolicyQuestion): boolean {
   const used = [peer.authenticatedBy, ...peer.also.map(({ authenticatedBy }) => authenticatedBy)]
+  if (effect === 'allow' && when.authenticatedBy === undefined && new Set(used).size === 1 && used[0] === 'api-key')
+    return false
   if (when.authenticatedBy !== undefined && !used.some((way) => when.authenticatedBy?.includes(way))) return false
   return (when.scope ?? []).every((scope) => peer.scopes.includes(scope))
 }

@@ -35,6 +35,18 @@ describe('standingOf', () => {
     ).toEqual(Array(4).fill('fails'))
   })
 
+  it('an API key alone opens nothing by a rule that lists no ways to authenticate', () => {
+    const alone = [by('api-key'), by('api-key', 'api-key'), by('api-key', 'none')]
+    const notAlone = [by('api-key', 'signature'), by('signature', 'api-key'), by('session')]
+    const listed = { when: { authenticatedBy: ['session', 'api-key'] } }
+    expect(alone.map((each) => standing({}, each))).toEqual(Array(3).fill('fails'))
+    expect(alone.map((each) => standing({ when: { sealed: true, scope: [] } }, each))).toEqual(Array(3).fill('fails'))
+    expect(notAlone.map((each) => standing({}, each))).toEqual(Array(3).fill('holds'))
+    expect([...alone, ...notAlone].map((each) => standing(listed, each))).toEqual(Array(6).fill('holds'))
+    // A deny matches them all the same.
+    expect(alone.map((each) => standing({ effect: 'deny' }, each))).toEqual(Array(3).fill('holds'))
+  })
+
   it('a rule that names scopes holds only for a peer that has them all', () => {
     const rule = { when: { scope: ['r', 'w'] } }
     expect(standing(rule, having('w', 'x', 'r'))).toBe('holds')

@@ -1,5 +1,6 @@
 import { CountersignError } from '../../core/errors.ts'
 import { checkOptions } from '../../core/options.ts'
+import { API_KEY } from '../../identity/peer.ts'
 import { isOwn } from '../../peer/authenticator.ts'
 import { accepts, acceptsSessions, isWorkloadProof, workloadProof } from '../../peer/workload-proof.ts'
 import type { Authorizer } from '../../policy/decision.ts'
@@ -39,7 +40,7 @@ const NAMES_OF_PROOFS = new Set([
   'proof-token',
   'certificate',
   'bearer',
-  'api-key',
+  API_KEY,
   'none',
   'workload',
 ])
