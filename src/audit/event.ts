@@ -32,7 +32,7 @@ export interface EventDraft {
   readonly sealed?: boolean
   /** The `jti` of the workload identity token, never the token. */
   readonly tokenId?: string
-  /** The id of the key that vouched for the token. */
+  /** The id of the key that vouched for the token, or of the API key. */
   readonly keyId?: string
   /** The id of the key that the caller proved to hold. */
   readonly proofKeyId?: string
@@ -84,6 +84,9 @@ const everyType: Readonly<Record<EventType, true>> = {
   'trust.recovered': true,
   'policy.changed': true,
   'policy.rejected': true,
+  'api-keys.changed': true,
+  'api-keys.rejected': true,
+  'api-keys.use-unwritten': true,
   'dangerous.used': true,
   'audit.dropped': true,
   'audit.sink-failed': true,

@@ -92,6 +92,7 @@ export const codes = Object.freeze({
   'bearer-invalid': unauthorized('The access token does not hold.'),
   'dpop-invalid': unauthorized('The proof that comes with the access token does not hold.'),
   'dpop-nonce-required': unauthorized('The proof that comes with the access token lacks a nonce of ours that holds.'),
+  'api-key-invalid': unauthorized('The API key does not hold.'),
 
   // The caller is known and may not.
   'policy-denied': entry('forbidden', 403, 'The policy does not allow this call.'),
@@ -106,6 +107,7 @@ export const codes = Object.freeze({
   'replay-full': unavailable('The memory of seen proofs is full for this caller.'),
   'key-service-unavailable': unavailable('The key service cannot be reached.'),
   'replay-unavailable': unavailable('The store of seen proofs cannot be reached.'),
+  'keys-unavailable': unavailable('The store of API keys cannot say whose key it is.'),
   'trust-unavailable': unavailable('Who is to be believed could not be found out for too long.'),
   'workload-closed': unavailable('The workload was closed.'),
   'credentials-unavailable': unavailable('The workload has no credentials that hold now.'),

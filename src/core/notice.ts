@@ -14,6 +14,9 @@ export type NoticeType =
   | 'trust.recovered'
   | 'policy.changed'
   | 'policy.rejected'
+  | 'api-keys.changed'
+  | 'api-keys.rejected'
+  | 'api-keys.use-unwritten'
   | 'dangerous.used'
 
 /** How a part of the engine tells the audit trail what happened to it, without knowing the trail. */

@@ -1,7 +1,7 @@
 import { platform } from '#platform'
 import type { EventDraft } from '../audit/event.ts'
 import { type CountersignError, isCountersignError } from '../core/errors.ts'
-import { anonymous } from '../identity/peer.ts'
+import { API_KEY, anonymous } from '../identity/peer.ts'
 import type { HttpAnswer } from './http-answer.ts'
 import type { GuardSettings } from './inbound/guard-settings.ts'
 import type { Arrival, Reached } from './inbound/stages.ts'
@@ -81,6 +81,7 @@ function takeStage(draft: Draft, stage: Reached): void {
     draft.proofKeyId = token.proofKeyId
     if (token.tokenId !== undefined) draft.tokenId = token.tokenId
   }
+  if (peer?.authenticatedBy === API_KEY && typeof peer.claims.keyId === 'string') draft.keyId = peer.claims.keyId
   if (decision?.rule !== undefined) draft.rule = decision.rule
   if (stage.sealAnswer !== undefined) draft.sealed = stage.announced.sealed
   if (bytes !== undefined) draft.requestBytes = bytes.length
