@@ -14,7 +14,7 @@ export class Interruption extends Error {
 }
 
 /** Does work that has to put something away before the process ends: a signal aborts it instead of ending it there. */
-export async function interruptible(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const stop = new AbortController()
   let given: (typeof SIGNALS)[number] | undefined
   const onSignal = (signal: (typeof SIGNALS)[number]) => {
@@ -23,7 +23,7 @@ export async function interruptible(work: (signal: AbortSignal) => Promise<void>
   }
   for (const signal of SIGNALS) process.once(signal, onSignal)
   try {
-    await work(stop.signal)
+    return await work(stop.signal)
   } catch (error) {
     throw given === undefined ? error : new Interruption(given)
   } finally {

@@ -3,13 +3,15 @@ import { type Command, EXIT, type Io, Misuse, print } from './command.ts'
 import { envelope } from './envelope.ts'
 import { init } from './init.ts'
 import { Interruption } from './interruption.ts'
+import { keys } from './keys.ts'
 
-const commands: Readonly<Record<string, Command>> = { init, envelope }
+const commands: Readonly<Record<string, Command>> = { init, envelope, keys }
 
 const OVERVIEW = `countersign <command> …
 
   init      writes what the quickstart needs
   envelope  seals, opens, inspects and rewraps files
+  keys      makes, lists and revokes API keys
 
   countersign <command> --help tells more. Exit codes: 0 done; 1 it could not be done; 2 called wrongly;
   70 a fault of the command itself; 130 and 143 stopped by a signal.

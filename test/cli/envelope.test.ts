@@ -3,14 +3,13 @@ import { closeSync, existsSync, openSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { PassThrough, Writable } from 'node:stream'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { run } from '../../src/cli/run.ts'
 import { toBase64url } from '../../src/core/base64url.ts'
 import { keyringFile } from '../../src/envelope/keyring-file.ts'
 import { open } from '../../src/envelope/open.ts'
 import { freshJwk, isSame, pattern, publicOf } from '../envelope/fixtures.ts'
+import { command } from './command.ts'
 
 const jwkOf = (first: number) => ({ kty: 'oct', k: toBase64url(pattern(32).with(0, first)) })
 const CONTEXT = ['--context', 'tenant=acme', '--context', 'id=a=b']
@@ -24,30 +23,6 @@ beforeEach(async () => {
   await writeFile(at('plain'), pattern(700_000))
 })
 afterEach(() => rm(folder, { recursive: true }))
-
-/** Runs the command with what is piped in, and gives all that it said. */
-async function command(args: readonly string[], piped = new Uint8Array(0), isTTY = false) {
-  const said = { out: [] as Buffer[], err: '' }
-  const stdout = new Writable({
-    write(chunk, _encoding, done) {
-      said.out.push(Buffer.from(chunk))
-      done()
-    },
-  })
-  const stderr = Object.assign(
-    new Writable({
-      write(chunk, _encoding, done) {
-        said.err += chunk
-        done()
-      },
-    }),
-    { isTTY },
-  )
-  const stdin = new PassThrough()
-  stdin.end(piped)
-  const code = await run(args, { stdin, stdout, stderr })
-  return { code, out: Buffer.concat(said.out), err: said.err }
-}
 
 const envelope = (name: string, ...args: string[]) => command(['envelope', name, ...args])
 const sealPlain = (...more: string[]) =>
