@@ -126,8 +126,8 @@ async function show({ key, record, replaced }: Made, { json }: Given, io: Io): P
   try {
     await print(io.stdout, `${text}\n`)
   } catch (error) {
-    // Condition: an API key that could not be shown is told of, so that it is not left lying about.
     if (!isCountersignError(error)) throw error
+    // Condition: an API key that could not be shown is told of, so that it is not left lying about.
     throw wrong(error.detail.option ?? '', `${error.detail.fix}: key ${record.id} is made and nobody has it: revoke it`)
   }
   if (io.stderr.isTTY === true && !json) io.stderr.write(`key ${record.id} of ${record.owner}: it is not shown again\n`)

@@ -10,6 +10,7 @@ import { checkKey } from '../../src/peer/api-key/check.ts'
 import { idOfKey } from '../../src/peer/api-key/key-text.ts'
 import { memoryApiKeys } from '../../src/peer/api-key/memory-api-keys.ts'
 import type { ApiKeyEntry, ApiKeyRecord } from '../../src/peer/api-key/record.ts'
+import { parsePolicy } from '../../src/policy/define-policy.ts'
 import { refusalOf } from '../core/refusal.ts'
 import { command } from './command.ts'
 
@@ -332,6 +333,28 @@ describe('countersign keys', () => {
       [['keys', 'api', 'toString'], 'no command "keys api toString"'],
     ] as const)
       expect(await command(args)).toMatchObject({ code: 2, err: expect.stringContaining(named) })
+  })
+})
+
+describe('the page on API keys', () => {
+  it('has commands that work, and a rule that lets the key in', async () => {
+    const page = await readFile(join(import.meta.dirname, '../../docs/api-keys.md'), 'utf8')
+    const [, block = ''] = /```sh\n([\s\S]*?)```/.exec(page) ?? []
+    let id = ''
+    for (const line of block.trim().split('\n')) {
+      const args = line.replace('npx countersign ', '').replace('countersign/api-keys.json', file).replace('<id>', id)
+      const { code, err } = await command(args.split(' '))
+      expect([line, code, err]).toEqual([line, 0, ''])
+      id = (await records())[0]?.id ?? ''
+    }
+    expect((await listed()).map(({ state }) => state)).toEqual(['revoked', 'live'])
+    const [, rule = ''] = /```json\n([\s\S]*?)```/.exec(page) ?? []
+    const policy = parsePolicy({ version: 1, rules: [JSON.parse(rule)] })
+    const [, record] = await records()
+    const { owner = '', scopes = [] } = record ?? {}
+    const peer = { id: `api-key:${owner}`, authenticatedBy: 'api-key', scopes, claims: {}, also: [] }
+    expect(policy.decide({ peer, method: 'GET', path: '/invoices/7' }).effect).toBe('allow')
+    expect(page).toContain(String.raw`\bcsk_[0-9A-Za-z]{11}_[0-9A-Za-z]{49}\b`)
   })
 })
 

@@ -48,6 +48,11 @@ export function apiKeyFile(path: string, options: ApiKeyFileOptions = {}): ApiKe
     throw new CountersignError('option-invalid', { detail: { option: 'apiKeyFile', fix } })
   }
   const { lastUse = lastUsePath(path) } = checkOptions(apiKeyFileSchema, options, 'apiKeyFile options')
+  // Condition: an API key file that its own last uses would overwrite is refused.
+  if (lastUse === path) {
+    const fix = 'give another file than that of the keys'
+    throw new CountersignError('option-invalid', { detail: { option: 'apiKeyFile options.lastUse', fix } })
+  }
   return new FollowedApiKeys(path, lastUse).asStore()
 }
 

@@ -7,7 +7,7 @@ import type { NoticeType } from '../../../src/core/notice.ts'
 import { type ApiKeyFile, apiKeyFile } from '../../../src/peer/api-key/api-key-file.ts'
 import type { ApiKeyFileOptions } from '../../../src/peer/api-key/api-key-file-options.ts'
 import type { FollowedStore } from '../../../src/peer/api-key/followed.ts'
-import { printKeyFile } from '../../../src/peer/api-key/key-file.ts'
+import { parseKeyFile, printKeyFile } from '../../../src/peer/api-key/key-file.ts'
 import { readLastUses } from '../../../src/peer/api-key/last-use.ts'
 import type { ApiKeyRecord } from '../../../src/peer/api-key/record.ts'
 import { refusal, refusalOf } from '../../core/refusal.ts'
@@ -77,11 +77,11 @@ describe('apiKeyFile', () => {
     expect(await refusalOf(async () => store.find(record.id))).toMatchObject(wanted)
     expect(await refusalOf(() => store.ready())).toMatchObject(wanted)
     expect(refusal(() => store.find(record.id))).toMatchObject(wanted)
-    const { report, until } = createListener()
+    const { notices, report, until } = createListener()
     store.bindReport(report)
     expect(await until(1)).toEqual(['api-keys.rejected', expect.objectContaining({ option: path })])
     await replace(printKeyFile([record]))
-    expect(await until(2)).toEqual(['api-keys.changed', { option: path }])
+    while (notices.at(-1)?.[0] !== 'api-keys.changed') await until(notices.length + 1)
     expect(store.find(record.id)).toEqual(record)
     const closed = follow()
     const reading = closed.ready()
@@ -106,19 +106,33 @@ describe('apiKeyFile', () => {
     await store.ready()
     const revoked = printKeyFile([{ ...record, revokedAt: 7 }])
     const broken = [revoked.slice(0, -9), '', '[]', revoked.replace('"hash"', '"hush"'), '{"keys":[{}]}']
-    for (const [i, text] of broken.entries()) {
-      // Written in place, as an editor does.
-      await writeFile(path, text)
-      expect((await until(i + 1))?.[0]).toBe('api-keys.rejected')
+    for (const text of broken) {
+      const heard = notices.length
+      await replace(text)
+      expect((await until(heard + 1))?.[0]).toBe('api-keys.rejected')
       expect(store.find(record.id)).toEqual(record)
     }
     await rm(path)
-    expect(await until(6)).toEqual(['api-keys.rejected', expect.objectContaining({ option: path })])
+    while (notices.at(-1)?.[1]?.fix?.includes('ENOENT') !== true) await until(notices.length + 1)
     expect(store.find(record.id)).toEqual(record)
     await replace(revoked)
-    expect((await until(7))?.[0]).toBe('api-keys.changed')
+    while (notices.at(-1)?.[0] !== 'api-keys.changed') await until(notices.length + 1)
     expect(store.find(record.id)).toMatchObject({ revokedAt: 7 })
     expect(JSON.stringify(notices)).not.toContain(record.hash)
+  })
+
+  it('takes no beginning of a file for a file', async () => {
+    const text = printKeyFile([record, (await keyOf('other')).record])
+    for (let length = 0; length < text.length - 1; length++)
+      expect(() => parseKeyFile(text.slice(0, length))).toThrow(SyntaxError)
+    expect(parseKeyFile(text).size).toBe(2)
+  })
+
+  it('an API key file that its own last uses would overwrite is refused', () => {
+    expect(refusal(() => apiKeyFile(path, { lastUse: path }))).toMatchObject({
+      code: 'option-invalid',
+      detail: { option: 'apiKeyFile options.lastUse' },
+    })
   })
 
   it('a file with two API keys of one id is refused', async () => {

@@ -1,9 +1,11 @@
+import fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { GuardOptions } from '../../../src/flow/inbound/guard-options.ts'
+import { engineOf } from '../../../src/flow/workload.ts'
 import { apiKey } from '../../../src/peer/api-key/api-key.ts'
 import type { ApiKeyOptions } from '../../../src/peer/api-key/api-key-options.ts'
 import { memoryApiKeys } from '../../../src/peer/api-key/memory-api-keys.ts'
-import type { Authenticator } from '../../../src/peer/authenticator.ts'
+import { type Authenticator, BIND, isOwn, type Surroundings } from '../../../src/peer/authenticator.ts'
 import { workloadProof } from '../../../src/peer/workload-proof.ts'
 import { definePolicy } from '../../../src/policy/define-policy.ts'
 import { testDomain } from '../../../src/testing/test-domain.ts'
@@ -144,6 +146,32 @@ describe('apiKey', () => {
     for (const other of [key, `Bearer ${key}`, `ApiKeys ${key}`, 'Digest realm="apikey x"'])
       await ask({ authorization: other })
     expect((await events()).slice(9).map(({ code }) => code)).toEqual(Array(4).fill('authentication-required'))
+  })
+
+  it('takes nothing for a key that is none, whatever stands there', async () => {
+    const { ledger, key } = await served()
+    const { clock, report } = engineOf(ledger)
+    const around = { clock, report } as unknown as Surroundings
+    const [plain, scheme] = [undefined, 'authorization'].map((header) => {
+      const own = apiKey({ store: memoryApiKeys(), ...(header === undefined ? {} : { header }) })
+      return isOwn(own) ? own[BIND](around) : undefined
+    })
+    const part = fc.constantFrom(key, 'ApiKey', 'apikey ', ',', ' ', '\t', 'Bearer x', key.slice(0, 20), '=')
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.string(),
+          fc.array(part).map((parts) => parts.join('')),
+        ),
+        (value) => {
+          const evidence = { method: 'GET', target: '/', header: () => value }
+          expect(refusal(() => plain?.authenticate(evidence)).code).toBe('api-key-invalid')
+          if (/^apikey(?: |$)/i.test(value)) {
+            expect(refusal(() => scheme?.authenticate(evidence)).code).toBe('api-key-invalid')
+          }
+        },
+      ),
+    )
   })
 
   it('ends by the clock of the workload', async () => {
