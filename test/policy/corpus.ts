@@ -232,6 +232,21 @@ const conditions: Row[] = [
     { call: 'GET /a', by: 'bearer' },
     denied,
   ),
+  row('an API key alone, where no rule lists it', [everything], { call: 'GET /a', by: 'api-key' }, denied),
+  row('an API key alone, sealed', [{ when: { sealed: true } }], { call: 'GET /a', by: 'api-key' }, denied),
+  row(
+    'an API key alone, where a rule lists it',
+    [everything, { when: { authenticatedBy: ['session', 'api-key'] } }],
+    { call: 'GET /a', by: 'api-key' },
+    { effect: 'allow', rule: 'r1' },
+  ),
+  row('an API key and another proof', [everything], { call: 'GET /a', by: 'api-key', also: ['bearer'] }, allowed),
+  row(
+    'an API key alone, denied by a rule that lists nothing',
+    [{ when: { authenticatedBy: ['api-key'] } }, deny('* /*')],
+    { call: 'GET /a', by: 'api-key' },
+    deniedBy('r1'),
+  ),
   row('any of two ways to authenticate', [{ when: { authenticatedBy: ['session', 'signature'] } }], 'GET /a', allowed),
   row(
     'a further proof counts as a way to authenticate',
