@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
+import { createServer, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -60,6 +60,18 @@ async function ask(key: string, path = '/invoices'): Promise<number> {
   return (await fetch(service.origin + path, { headers: { 'x-api-key': key } })).status
 }
 
+/** Shows a key in two fields, which fetch would not. */
+function askTwice(key: string): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const headers = ['host', '127.0.0.1', 'x-api-key', key, 'X-Api-Key', key]
+    const sent = request(`${service.origin}/invoices`, { headers, agent: false }, (answer) => {
+      answer.resume()
+      resolve(answer.statusCode)
+    })
+    sent.on('error', reject).end()
+  })
+}
+
 /** Waits until the service has heard of a change; fails with the test where it never does. */
 async function until(isSo: () => Promise<boolean>): Promise<void> {
   while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 20))
@@ -95,6 +107,9 @@ it('keys in a file open what is theirs while they are made, rotated, revoked, an
   expect(await answer.json()).toEqual({ id: 'api-key:export', scopes: ['read'] })
   // A key without the scope, and a path that only rules without `api-key` allow.
   expect([await ask(other.key), await ask(old.key, '/charges')]).toEqual([403, 403])
+
+  // One field, one key: the same one twice is no key.
+  expect(await askTwice(old.key)).toBe(401)
 
   // Rotation: both hold until the overlap is over, by the clock of the service.
   const next = await api('create', '--rotate', old.id, '--overlap', '600')
