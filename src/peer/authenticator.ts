@@ -54,16 +54,20 @@ export interface BoundAuthenticator {
   readonly [BOUND]: true
   readonly name: string
   authenticate(evidence: Evidence): MaybePromise<Peer | undefined>
-  /** The header fields, in lower case, that carry a secret: no handler sees them unless a signature covers them. */
+  /** The header fields, in lower case, whose values are secrets of callers: no handler sees them. */
   readonly secrets: readonly string[]
+  /** Those in which a workload that signs may hand on a secret of somebody else: handlers see them where it is covered. */
+  readonly handedOn: readonly string[]
   /** The header fields (name, value, …) of a refusal that say how to authenticate here. */
   challenge(error: CountersignError): readonly string[]
   close(): void
 }
 
+type Defaulted = 'secrets' | 'handedOn'
+
 /** What an authenticator of the library's own does once it is bound. */
-export type BoundWay = Omit<BoundAuthenticator, 'name' | 'secrets' | typeof BOUND> &
-  Partial<Pick<BoundAuthenticator, 'secrets'>>
+export type BoundWay = Omit<BoundAuthenticator, 'name' | Defaulted | typeof BOUND> &
+  Partial<Pick<BoundAuthenticator, Defaulted>>
 
 /** Where an authenticator of the library's own is bound to the workload it serves. */
 export const BIND = Symbol('countersign.authenticator')
@@ -91,7 +95,8 @@ export function ownAuthenticator(name: string, bind: Bind<BoundWay>): OwnAuthent
   const own: OwnAuthenticator = {
     name,
     authenticate: () => undefined,
-    [BIND]: (around, alike) => Object.freeze({ [BOUND]: true as const, name, secrets: [], ...bind(around, alike) }),
+    [BIND]: (around, alike) =>
+      Object.freeze({ [BOUND]: true as const, name, secrets: [], handedOn: [], ...bind(around, alike) }),
   }
   return Object.freeze(own)
 }

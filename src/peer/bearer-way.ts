@@ -29,7 +29,7 @@ export function bindBearers(rules: readonly BearerRules[], around: Surroundings)
   const way = new BearerWay(issuers, around)
   return {
     // A token shows everything it is good for: no handler and no log of one needs it.
-    secrets: ['authorization', 'dpop'],
+    handedOn: ['authorization', 'dpop'],
     authenticate: (evidence) => refusedAs('bearer-invalid', () => way.authenticate(evidence)),
     challenge: (error) => way.challenge(error),
     close() {

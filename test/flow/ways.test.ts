@@ -96,18 +96,15 @@ describe('ways to authenticate that answer with 401', () => {
     expect([answer.status, answer.headers.get('www-authenticate')]).toEqual([401, 'Strict'])
   })
 
-  it('in whose field a workload shows something of its own lets a handler see that', async () => {
+  it('a field in which callers show a secret never reaches a handler, covered or not', async () => {
     const { ask, domain, ledger, seen } = await served([workloadProof(), byWord()], { pass: ['word'] })
     expect((await ask({ word: 'open', other: 'x' })).status).toBe(200)
     const orders = await domain.workload('orders')
     expect((await orders.fetch('https://ledger.test/', { headers: { word: 'shut', other: 'x' } })).status).toBe(200)
-    expect(seen.map(({ headers }) => [headers.get('word'), headers.get('other')])).toEqual([
-      [null, 'x'],
-      ['shut', 'x'],
-    ])
+    expect(seen.map(({ headers }) => [headers.has('word'), headers.get('other')])).toEqual(Array(2).fill([false, 'x']))
     await ledger.audit.flush()
     const events = domain.sink.events.filter(({ side, path }) => side === 'callee' && path === '/')
-    expect(events.map(({ droppedFields }) => droppedFields)).toEqual(['word', undefined])
+    expect(events.map(({ droppedFields }) => droppedFields)).toEqual(Array(2).fill('word'))
   })
 
   it('who is known and may not is told no way', async () => {

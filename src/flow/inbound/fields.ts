@@ -49,13 +49,15 @@ interface Standing {
   readonly isCovered: boolean
 }
 
-function isSeen({ pass, secrets }: GuardSettings, name: string, { isWhole, isCovered }: Standing): boolean {
+function isSeen({ pass, secrets, handedOn }: GuardSettings, name: string, { isWhole, isCovered }: Standing): boolean {
   const folded = foldedName(name)
   // Condition: another spelling of a field of the library, or of one that has to be covered, never reaches a handler.
   if (folded !== name && (isOwn(folded) || isDemanded(folded))) return false
+  // Condition: a field in which callers show a secret never reaches a handler, covered or not.
+  if (secrets.has(folded)) return false
   if (isCovered) return true
   // Condition: a field that authenticates callers here reaches no handler unless their signature covers it.
-  if (secrets.has(folded)) return false
+  if (handedOn.has(folded)) return false
   if (pass.has(name)) return true
   // Condition: a field that names somebody reaches a handler in no spelling, unless a proof covers it.
   if (isNaming(folded)) return false

@@ -20,8 +20,10 @@ export interface GuardSettings {
   readonly maxBodyBytes: number
   readonly exempt: ReadonlySet<string>
   readonly pass: ReadonlySet<string>
-  /** Fields that authenticate callers here, which are for nobody else. */
+  /** Fields in which callers show secrets, which are for nobody else … */
   readonly secrets: ReadonlySet<string>
+  /** … and those that are where no signature covers them. */
+  readonly handedOn: ReadonlySet<string>
   readonly upgrades: ReadonlySet<string>
   readonly json: boolean
   readonly strippedPrefix: string
@@ -82,7 +84,8 @@ export function guardSettings(engine: Engine, checked: GuardOptions): GuardSetti
     maxBodyBytes: checked.maxBodyBytes ?? 1_048_576,
     exempt: new Set(checked.exempt),
     pass: new Set(checked.pass),
-    secrets: new Set(secretsOf(ways)),
+    secrets: secretsOf(ways, 'secrets'),
+    handedOn: secretsOf(ways, 'handedOn'),
     upgrades: new Set(checked.upgrades?.map((protocol) => protocol.toLowerCase())),
     json: checked.json === true,
     strippedPrefix: checked.strippedPrefix ?? '',

@@ -60,7 +60,7 @@ function mayDoBetter(way: Way, error: CountersignError, peer: Peer | undefined):
   return error.code === 'policy-denied' && isBound(way) && way.name === peer?.authenticatedBy
 }
 
-/** The fields that carry secrets of a way, for nobody but the guard. */
-export function secretsOf(ways: readonly Way[]): readonly string[] {
-  return ways.flatMap((way) => (isBound(way) ? way.secrets : []))
+/** The fields in which callers show secrets, which are for nobody but the guard. */
+export function secretsOf(ways: readonly Way[], which: 'secrets' | 'handedOn'): ReadonlySet<string> {
+  return new Set(ways.flatMap((way) => (isBound(way) ? way[which] : [])))
 }

@@ -154,7 +154,7 @@ describe('apiKey', () => {
     const around = { clock, report } as unknown as Surroundings
     const [plain, scheme] = [undefined, 'authorization'].map((header) => {
       const own = apiKey({ store: memoryApiKeys(), ...(header === undefined ? {} : { header }) })
-      return isOwn(own) ? own[BIND](around) : undefined
+      return isOwn(own) ? own[BIND](around, []) : undefined
     })
     const part = fc.constantFrom(key, 'ApiKey', 'apikey ', ',', ' ', '\t', 'Bearer x', key.slice(0, 20), '=')
     fc.assert(
