@@ -1,17 +1,11 @@
 import * as z from 'zod'
 import type { Jwk } from '../crypto/primitives.ts'
 import { readWorkloadId } from '../identity/workload-id.ts'
+import { issuerName } from '../token/schema.ts'
 import { followOptions } from '../trust/schema.ts'
 import type { BearerTokenOptions } from './bearer-token-options.ts'
 
 const text = z.string().min(1, 'write a text that is not empty')
-const RESERVED = /^(?:spiffe|wimse|api-key):/i
-
-const issuer = z
-  .string()
-  .regex(/^[\x21-\x7e]{1,1024}$/, 'write the issuer as it stands in "iss": printable, without spaces')
-  // Condition: an issuer that goes by the name of a workload or of an API key is refused.
-  .refine((name) => !RESERVED.test(name), 'an issuer of access tokens does not speak for workloads or API keys')
 
 const workloadId = z
   .string()
@@ -47,7 +41,7 @@ const dpop = z.strictObject({
 
 /** Checks the options of `bearerToken`; each message says what to write instead. */
 export const bearerTokenOptionsSchema = z.strictObject({
-  issuer,
+  issuer: issuerName,
   audience: z.union([text, z.array(text).min(1)], { error: 'give the audience, or a list of audiences' }),
   keys: z
     .union([text, z.instanceof(URL), keySet], { error: 'give the URL of a JWK Set, or the set: { "keys": […] }' })
