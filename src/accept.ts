@@ -11,3 +11,6 @@ export type { Authenticator, Established, Evidence } from './peer/authenticator.
 export { bearerToken } from './peer/bearer-token.ts'
 export type { BearerAlgorithm, BearerTokenOptions, DpopOptions } from './peer/bearer-token-options.ts'
 export { type WorkloadProofName, workloadProof } from './peer/workload-proof.ts'
+export type { BearerSource, GivenBearer } from './token/bearer-source.ts'
+export { type BearerFetch, bearerFetch } from './workload/bearer-fetch.ts'
+export type { BearerFetchOptions } from './workload/bearer-fetch-options.ts'

@@ -3,6 +3,7 @@ import { platform } from '#platform'
 import { consoleSink } from '../audit/console-sink.ts'
 import type { AuditSink } from '../audit/sink.ts'
 import { type AuditTrail, auditTrail } from '../audit/trail.ts'
+import { targetOf } from '../core/canonical.ts'
 import { systemClock } from '../core/clock.ts'
 import { CountersignError } from '../core/errors.ts'
 import { checkOptions } from '../core/options.ts'
@@ -23,6 +24,7 @@ import { createLifetime } from './lifetime.ts'
 import { runtimeFetch } from './runtime-fetch.ts'
 import { workloadOptionsSchema } from './schema.ts'
 import { secureFetch } from './secure-fetch.ts'
+import { withBearer } from './with-bearer.ts'
 import type { WorkloadOptions } from './workload-options.ts'
 
 const UNPROVEN_SIGNATURES = { count: 2_000, perMs: 1_000, monotonicMs: platform.monotonicMs }
@@ -109,11 +111,14 @@ function workloadOf(engine: Engine, close: () => Promise<void>): Workload {
 }
 
 function clientOf(engine: Engine, options: ClientOptions): SecureFetch {
-  const { peer, baseUrl, ...defaults } = checkOptions(clientOptionsSchema, options, 'client options')
+  const { peer, baseUrl, bearer, ...defaults } = checkOptions(clientOptionsSchema, options, 'client options')
   const { id } = parseWorkloadId(peer)
   const base = baseUrl ?? engine.trust.current().originsOf(id)[0]
   const basePath = base === undefined ? '' : new URL(base).pathname.replace(/\/$/, '')
-  return secureFetch(engine, { peerAt: () => id, baseUrl: base, basePath }, defaults)
+  const send = secureFetch(engine, { peerAt: () => id, baseUrl: base, basePath }, defaults)
+  if (bearer === undefined) return send
+  const pathOf = (url: URL) => targetOf(url).path
+  return withBearer({ source: bearer, clock: engine.clock, send, baseUrl: base, pathOf })
 }
 
 function peerLookup(peers: WorkloadOptions['peers'], trust: TrustHolder): PeerLookup {

@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { withMethods } from '../core/options.ts'
 import { sessionOptionsSchema } from '../session/schema.ts'
+import type { BearerFetchOptions } from './bearer-fetch-options.ts'
 import type { WorkloadOptions } from './workload-options.ts'
 
 const audience = z
@@ -53,3 +54,14 @@ export const workloadOptionsSchema = z.strictObject({
     )
     .optional(),
 }) as unknown as z.ZodType<WorkloadOptions>
+
+/** Checks what `bearerFetch` is given besides its source. */
+export const bearerFetchOptionsSchema = z.strictObject({
+  fetch: z
+    .custom<NonNullable<BearerFetchOptions['fetch']>>(
+      (value) => typeof value === 'function',
+      'give a function shaped like fetch',
+    )
+    .optional(),
+  clock: withMethods<NonNullable<BearerFetchOptions['clock']>>('give an object with a now method', 'now').optional(),
+}) as z.ZodType<BearerFetchOptions>

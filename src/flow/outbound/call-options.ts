@@ -1,3 +1,4 @@
+import type { BearerSource } from '../../token/bearer-source.ts'
 import type { Call } from '../call-context.ts'
 import type { Mode } from '../engine.ts'
 
@@ -37,4 +38,10 @@ export interface ClientOptions extends CallOptions {
   readonly peer: string
   /** What relative URLs are resolved against; default the first origin of the peer in the trust bundle. */
   readonly baseUrl?: string
+  /**
+   * Gives the access token that each call carries besides its proof, for peers whose handlers read it. It is covered by the
+   * proof, renewed in time and when the peer refuses it (401, `invalid_token`), and goes nowhere without TLS but on this
+   * machine; such a client follows no redirects. `timeoutMs` counts for each attempt.
+   */
+  readonly bearer?: BearerSource
 }

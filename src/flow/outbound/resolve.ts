@@ -149,7 +149,8 @@ async function bodyOf({ body }: Request): Promise<Pick<Plain, 'body' | 'source'>
   return read instanceof Uint8Array ? { body: read } : { body: undefined, source: read }
 }
 
-function normalMethod(method: string): string {
+/** As `fetch` spells it. */
+export function normalMethod(method: string): string {
   const upper = method.toUpperCase()
   return /^(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)$/.test(upper) ? upper : method
 }

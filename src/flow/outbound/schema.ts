@@ -26,4 +26,7 @@ export const clientOptionsSchema = z.strictObject({
   ...callShape,
   peer: z.string('name the workload that is called, such as spiffe://acme.internal/ledger').min(1),
   baseUrl: z.url({ protocol: /^https?$/, error: 'give an http or https URL' }).optional(),
+  bearer: z
+    .custom<ClientOptions['bearer']>((value) => typeof value === 'function', 'give a function that gives { token }')
+    .optional(),
 }) as z.ZodType<ClientOptions>
