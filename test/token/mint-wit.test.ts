@@ -78,7 +78,10 @@ describe('mintWit', () => {
   })
 
   it('a token is not minted by a public key', async () => {
-    await expect(mint({ key: publicJwk(acme.anchor) })).rejects.toMatchObject({ code: 'key-invalid' })
+    await expect(mint({ key: publicJwk(acme.anchor) })).rejects.toMatchObject({
+      code: 'key-invalid',
+      detail: { fix: 'give the private key' },
+    })
   })
 
   it('shows nothing of a key in its errors', async () => {
