@@ -2,7 +2,7 @@ import { primitives } from '#crypto'
 import { randomNonce } from '../core/random.ts'
 import type { Jwk } from '../crypto/primitives.ts'
 import { suiteOfKey } from '../crypto/suites.ts'
-import { hashOf } from './dpop.ts'
+import { hashOf } from './token-hash.ts'
 import { publicMembers, tokenSigner } from './token-signer.ts'
 
 /** A call that a proof is for. */
