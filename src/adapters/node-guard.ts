@@ -15,6 +15,7 @@ import { recordCallee } from '../flow/trail.ts'
 import { bindCall, boundCall } from './call-of.ts'
 import { judgeAgain, refusalOf } from './judge-again.ts'
 import { readBody, replayBody, withLength } from './node-body.ts'
+import { certificateOn } from './node-certificate.ts'
 import { announcesBody, replaceFields, requestOf, wasBodyRead } from './node-request.ts'
 import { captureAnswer } from './node-response.ts'
 import { type Patience, sendNow } from './node-send.ts'
@@ -139,6 +140,7 @@ function arrivalOf({ req, target, mountPath }: NodeExchange): Arrival {
     announcesBody: announcesBody(req),
     readBody: (maxBytes, use) => readBody(req, { maxBytes, isLast: use === 'parse' }),
     streamBody: (opener) => streamBody(req, opener),
+    certificate: () => certificateOn(req.socket),
     ...(address === undefined ? {} : { address }),
   }
 }

@@ -4,7 +4,9 @@ import type { MaybePromise } from '../core/maybe-promise.ts'
 import type { Report } from '../core/notice.ts'
 import type { Peer } from '../identity/peer.ts'
 import type { ReplayStore } from '../replay/store.ts'
-import type { Suspect } from '../trust/trust.ts'
+import type { Suspect, Trust } from '../trust/trust.ts'
+import type { ShownCertificate } from '../trust/verify-certificate.ts'
+import type { CertificateJudge } from './certificate-judge.ts'
 
 /** What an authenticator may look at. Header values are as they arrived: nothing in them is proven yet. */
 export interface Evidence {
@@ -12,6 +14,16 @@ export interface Evidence {
   readonly target: string
   readonly address?: string
   header(name: string): string | undefined
+}
+
+/** What the library's own authenticators may look at besides. */
+export interface OwnEvidence extends Evidence {
+  /** The certificate that the other end of the connection has shown, and holds the key of. Nobody has vouched for it yet. */
+  connection(): ShownCertificate | undefined
+  /** Whether the other end is a hop that the guard was told to believe. */
+  isFromProxy(): MaybePromise<boolean>
+  /** Whether the guard was told to believe a hop of this name. */
+  isProxy(name: string): boolean
 }
 
 /** What an authenticator has established. */
@@ -43,6 +55,10 @@ export interface Surroundings {
   /** The origins and URL prefixes at which the workload answers, by its own configuration alone. */
   urls(): readonly string[]
   isRevoked(what: Suspect): boolean
+  /** The version of trust that counts now. */
+  trust(): Trust
+  /** What judges the certificates of callers. Throws `no-certificates` where the runtime has none. */
+  certificates(): CertificateJudge
   /** Gives whether a workload has proven itself here since. */
   watch(workload: string): () => boolean
 }
@@ -53,7 +69,7 @@ const BOUND: unique symbol = Symbol('countersign.bound-authenticator')
 export interface BoundAuthenticator {
   readonly [BOUND]: true
   readonly name: string
-  authenticate(evidence: Evidence): MaybePromise<Peer | undefined>
+  authenticate(evidence: OwnEvidence): MaybePromise<Peer | undefined>
   /** The header fields, in lower case, whose values are secrets of callers: no handler sees them. */
   readonly secrets: readonly string[]
   /** Those in which a workload that signs may hand on a secret of somebody else: handlers see them where it is covered. */

@@ -1,3 +1,4 @@
+import { equalText } from '../core/bytes.ts'
 import type { CountersignError } from '../core/errors.ts'
 import { andThen, type MaybePromise } from '../core/maybe-promise.ts'
 import type { Peer } from '../identity/peer.ts'
@@ -5,10 +6,12 @@ import { gateToken } from '../token/gate.ts'
 import { HeldTokens } from '../token/held-tokens.ts'
 import { outsideItsTime } from '../token/lifetime.ts'
 import { tokenInvalid } from '../token/refusal.ts'
-import type { BoundWay, Evidence, Surroundings } from './authenticator.ts'
+import type { BoundWay, OwnEvidence, Surroundings } from './authenticator.ts'
 import { type BearerCaller, BearerIssuer } from './bearer-issuer.ts'
 import { bearerInvalid, refusedAs } from './bearer-refusal.ts'
 import { type BearerRules, checkIssuers } from './bearer-rules.ts'
+import { thumbprintOf } from './certificate-judge.ts'
+import { parseClientCert } from './client-cert.ts'
 import { DpopJudge } from './dpop-judge.ts'
 import { followIssuer, type IssuerSource } from './issuer-source.ts'
 
@@ -53,7 +56,7 @@ class BearerWay {
     this.#takesBearers = issuers.some(({ rules }) => rules.dpop.required !== true)
   }
 
-  authenticate(evidence: Evidence): MaybePromise<Peer | undefined> {
+  authenticate(evidence: OwnEvidence): MaybePromise<Peer | undefined> {
     const presented = readPresented(evidence.header('authorization'))
     if (presented === undefined) return undefined
     return andThen(this.#callerOf(presented.token), (caller) => this.#confirm(caller, presented, evidence))
@@ -84,7 +87,7 @@ class BearerWay {
     return this.#held.examine(token, issuer.generation, () => issuer.verify(token, gated))
   }
 
-  #confirm(caller: BearerCaller, { scheme, token }: Presented, evidence: Evidence): MaybePromise<Peer> {
+  #confirm(caller: BearerCaller, presented: Presented, evidence: OwnEvidence): MaybePromise<Peer> {
     const { access, peer, keyId, issuer } = caller
     const suspect = { id: peer.id, tokenId: access.tokenId, keyId }
     // Condition: an access token that was revoked, or whose caller or key was, is refused.
@@ -92,8 +95,15 @@ class BearerWay {
     // Condition: an access token of a caller that was seen to prove itself as a workload is refused.
     if (issuer.isSuperseded(access.subject)) throw bearerInvalid('superseded')
     const { jkt, certificate } = access.confirmation ?? {}
-    // Condition: an access token that is bound to a certificate is refused where none was shown.
-    if (certificate !== undefined) throw bearerInvalid('certificate')
+    const held = certificate === undefined ? undefined : assertShown(certificate, evidence)
+    return andThen(held, () => this.#confirmKey(caller, presented, { evidence, jkt }))
+  }
+
+  #confirmKey(
+    { peer, issuer }: BearerCaller,
+    { scheme, token }: Presented,
+    { evidence, jkt }: { readonly evidence: OwnEvidence; readonly jkt: string | undefined },
+  ): MaybePromise<Peer> {
     if (jkt === undefined) {
       // Condition: an access token that is bound to no key is refused where it comes as if it were.
       if (scheme === 'dpop') throw bearerInvalid('unbound')
@@ -114,6 +124,16 @@ class BearerWay {
     const nonces = [...this.#judges.values()].flatMap((judge) => judge.nonceFields(code))
     return [...bearer, 'WWW-Authenticate', `${withError('DPoP', code)} algs="ES256 EdDSA Ed25519"`, ...nonces]
   }
+}
+
+/** RFC 8705 §3: whether it is to be believed is not asked, for the token says which one it is. */
+async function assertShown(thumbprint: string, evidence: OwnEvidence): Promise<void> {
+  const isForwarded = await evidence.isFromProxy()
+  const shown = isForwarded
+    ? parseClientCert(evidence.header('client-cert'), evidence.header('client-cert-chain'))
+    : evidence.connection()
+  // Condition: an access token that is bound to a certificate is refused where another or none was shown.
+  if (shown === undefined || !equalText(await thumbprintOf(shown), thumbprint)) throw bearerInvalid('certificate')
 }
 
 const ERRORS: Readonly<Record<string, string>> = {

@@ -111,7 +111,7 @@ describe('an access token that is bound to no key', () => {
     )
   })
 
-  it('an access token that is bound to a certificate is refused where none was shown', async () => {
+  it('an access token that is bound to a certificate is refused where another or none was shown', async () => {
     const served = await bearerDomain()
     open.push(served)
     const token = await served.mint({ cnf: { 'x5t#S256': 'bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2' } })

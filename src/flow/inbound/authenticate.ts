@@ -5,7 +5,7 @@ import { andThen, type MaybePromise, orElse, settle } from '../../core/maybe-pro
 import type { HttpRequest } from '../../core/message.ts'
 import { anonymous, type Peer } from '../../identity/peer.ts'
 import { readWorkloadId } from '../../identity/workload-id.ts'
-import { type Authenticator, type Established, type Evidence, isBound } from '../../peer/authenticator.ts'
+import { type Authenticator, type Established, isBound } from '../../peer/authenticator.ts'
 import { isOurs } from '../../peer/own-url.ts'
 import {
   accepts,
@@ -20,6 +20,7 @@ import { isTokenProof } from '../../signature/token-proof.ts'
 import type { Engine } from '../engine.ts'
 import type { OpenSession } from '../sessions.ts'
 import { isVouched } from '../vouched.ts'
+import { evidenceOf, ownEvidenceOf } from './evidence.ts'
 import type { GuardSettings } from './guard-settings.ts'
 import type { Authenticated, Judged, Parsed } from './stages.ts'
 import type { Way } from './ways.ts'
@@ -40,7 +41,7 @@ function find(guard: GuardSettings, parsed: Parsed, index: number): MaybePromise
   if (authenticator === undefined) return NOBODY
   const found = isWorkloadProof(authenticator)
     ? byWorkloadProof(guard, parsed, authenticator)
-    : byEvidence(authenticator, parsed)
+    : byEvidence(guard, authenticator, parsed)
   return andThen(found, (known) => known ?? find(guard, parsed, index + 1))
 }
 
@@ -126,11 +127,11 @@ function checkAudience(guard: GuardSettings, parsed: Parsed, audience: string | 
   }
 }
 
-function byEvidence(authenticator: Way, parsed: Parsed): MaybePromise<Found | undefined> {
-  const evidence = evidenceOf(parsed)
-  if (isBound(authenticator)) return andThen(authenticator.authenticate(evidence), (peer) => peer && foundOf(peer))
+function byEvidence(guard: GuardSettings, authenticator: Way, parsed: Parsed): MaybePromise<Found | undefined> {
+  if (isBound(authenticator))
+    return andThen(authenticator.authenticate(ownEvidenceOf(guard, parsed)), (peer) => peer && foundOf(peer))
   const asked = orElse(
-    () => settle(authenticator.authenticate(evidence)),
+    () => settle(authenticator.authenticate(evidenceOf(parsed))),
     (cause) => {
       const code = authenticator.challenge === undefined ? 'proof-invalid' : 'authentication-failed'
       // Condition: evidence that an authenticator of your own calls bad is refused.
@@ -140,15 +141,6 @@ function byEvidence(authenticator: Way, parsed: Parsed): MaybePromise<Found | un
   return andThen(asked, (established) =>
     established === undefined ? undefined : foundOf(peerOf(authenticator, established)),
   )
-}
-
-function evidenceOf({ request, arrival }: Parsed): Evidence {
-  return {
-    method: request.method,
-    target: request.target,
-    ...(arrival.address === undefined ? {} : { address: arrival.address }),
-    header: (name: string) => request.fields.get(name.toLowerCase()),
-  }
 }
 
 function foundOf(peer: Peer): Found {

@@ -25,6 +25,12 @@ export interface GuardOptions {
    * themselves cannot be read again then. A Fetch handler has `request.json()` anyway. Default: bodies are only verified.
    */
   readonly json?: boolean
+  /**
+   * The hops before this service that are believed in what they say of those behind them (`X-Forwarded-For`, `Client-Cert`,
+   * `X-Forwarded-Client-Cert`): addresses, ranges such as `10.0.0.0/8`, or identifiers of workloads that show their
+   * certificate on the connection. Default none.
+   */
+  readonly trustedProxies?: readonly string[]
   /** What an ingress cuts off the path: put back before the signature is verified. */
   readonly strippedPrefix?: string
 }

@@ -1,14 +1,15 @@
 import { CountersignError } from '../../core/errors.ts'
 import { checkOptions } from '../../core/options.ts'
 import { API_KEY } from '../../identity/peer.ts'
-import { isOwn } from '../../peer/authenticator.ts'
+import { isOwn, type Surroundings } from '../../peer/authenticator.ts'
+import { type Proxies, readProxies } from '../../peer/proxies.ts'
 import { accepts, acceptsSessions, isWorkloadProof, workloadProof } from '../../peer/workload-proof.ts'
 import type { Authorizer } from '../../policy/decision.ts'
 import { isDemanded, isProofField } from '../../signature/coverage.ts'
 import type { Engine, Mode } from '../engine.ts'
 import type { GuardOptions } from './guard-options.ts'
 import { guardOptionsSchema } from './schema.ts'
-import { bindWays, secretsOf, type Way } from './ways.ts'
+import { bindWays, secretsOf, surroundingsOf, type Way } from './ways.ts'
 
 /** The options of a guard, checked and completed once. */
 export interface GuardSettings {
@@ -27,6 +28,9 @@ export interface GuardSettings {
   readonly upgrades: ReadonlySet<string>
   readonly json: boolean
   readonly strippedPrefix: string
+  /** The hops that are believed. */
+  readonly proxies: Proxies
+  readonly around: Surroundings
   /** Whether callers may prove themselves by tokens alone. */
   readonly takesProofTokens: boolean
   /** Whether callers may open sessions here. */
@@ -74,7 +78,11 @@ export function guardSettings(engine: Engine, checked: GuardOptions): GuardSetti
   const { policy } = checked
   if ('bindReport' in policy && typeof policy.bindReport === 'function') policy.bindReport(engine.report)
   const accept = checked.accept ?? [workloadProof()]
-  const ways = bindWays(accept, engine)
+  const around = surroundingsOf(engine)
+  const ways = bindWays(accept, engine, around)
+  const proxies = readProxies(checked.trustedProxies ?? [])
+  // Who is told to believe a certificate where none can be verified hears of it now.
+  if (proxies.ids.size > 0) around.certificates()
   return Object.freeze({
     engine,
     policy,
@@ -88,6 +96,8 @@ export function guardSettings(engine: Engine, checked: GuardOptions): GuardSetti
     handedOn: secretsOf(ways, 'handedOn'),
     upgrades: new Set(checked.upgrades?.map((protocol) => protocol.toLowerCase())),
     json: checked.json === true,
+    proxies,
+    around,
     strippedPrefix: checked.strippedPrefix ?? '',
     takesProofTokens: accept.some((one) => accepts(one, 'proof-token')),
     offersSessions: engine.sessions !== undefined && accept.some(acceptsSessions),

@@ -1,6 +1,7 @@
 import { parseTarget } from '../../core/canonical.ts'
 import { CountersignError, isCountersignError } from '../../core/errors.ts'
 import type { HttpRequest } from '../../core/message.ts'
+import { callerAddress, isProxyAddress } from '../../peer/proxies.ts'
 import { readTokenProof } from '../../peer/workload-proof.ts'
 import { type Proof, readProof } from '../../signature/proof.ts'
 import { callNameOf } from '../../signature/proof-parameters.ts'
@@ -20,7 +21,8 @@ export interface Early {
 }
 
 /** Reads the head: cheap checks that need no key, in the order of their cost. */
-export function parse(guard: GuardSettings, arrival: Arrival, early: Early): Parsed {
+export function parse(guard: GuardSettings, given: Arrival, early: Early): Parsed {
+  const arrival = seenThrough(guard, given)
   const request = withPrefix(arrival.request, guard.strippedPrefix)
   checkSize(request)
   // Condition: a method that is not an upper-case token is refused.
@@ -34,6 +36,13 @@ export function parse(guard: GuardSettings, arrival: Arrival, early: Early): Par
   if (proof !== undefined) checkStreamed(announced, proof, request.fields)
   const { startedAt } = early
   return createParsed({ arrival, request, callId, startedAt, target, proof, observed, announced })
+}
+
+/** What a hop that is believed says of who stands behind it. */
+function seenThrough({ proxies }: GuardSettings, arrival: Arrival): Arrival {
+  if (proxies.ranges.length === 0 || !isProxyAddress(proxies, arrival.address)) return arrival
+  const address = callerAddress(proxies, arrival.request.fields.get('x-forwarded-for'))
+  return { ...arrival, address, proxy: arrival.address }
 }
 
 /** The request as its caller signed it: with what an ingress has cut off its path. */

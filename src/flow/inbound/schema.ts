@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { withMethods } from '../../core/options.ts'
 import type { Authenticator } from '../../peer/authenticator.ts'
+import { isProxyName } from '../../peer/proxies.ts'
 import type { Authorizer } from '../../policy/decision.ts'
 import type { GuardOptions } from './guard-options.ts'
 
@@ -23,5 +24,10 @@ export const guardOptionsSchema: z.ZodType<GuardOptions> = z.strictObject({
   pass: z.array(z.string().regex(/^[a-z0-9-]+$/, 'give field names in lower case')).optional(),
   upgrades: z.array(z.string()).optional(),
   json: z.boolean('give true or false').optional(),
+  trustedProxies: z
+    .array(
+      z.string().refine(isProxyName, 'write an address, a range such as 10.0.0.0/8, or the identifier of a workload'),
+    )
+    .optional(),
   strippedPrefix: path.refine((prefix) => !prefix.endsWith('/'), 'leave out the final slash').optional(),
 }) as z.ZodType<GuardOptions>

@@ -8,6 +8,7 @@ import type { Peer } from '../../identity/peer.ts'
 import type { Decision } from '../../policy/decision.ts'
 import type { Proof } from '../../signature/proof.ts'
 import type { VerifiedToken } from '../../token/verify-wit.ts'
+import type { ShownCertificate } from '../../trust/verify-certificate.ts'
 import type { AnnouncedBody } from '../envelope-field.ts'
 import type { OpenSession } from '../sessions.ts'
 
@@ -15,7 +16,11 @@ import type { OpenSession } from '../sessions.ts'
 export interface Arrival {
   readonly request: HttpRequest
   /** The address of the other end of the connection. */
-  readonly address?: string
+  readonly address?: string | undefined
+  /** The hop it came over, where that is one that is believed: `address` is then what it says. */
+  readonly proxy?: string | undefined
+  /** The certificate that the other end of the connection has shown. */
+  certificate?(): ShownCertificate | undefined
   /** Where the guard is mounted: its own routes lie below. Empty at the root. */
   readonly mountPath: string
   /** Whether the head says that a body follows. */

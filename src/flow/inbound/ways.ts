@@ -1,4 +1,4 @@
-import type { CountersignError } from '../../core/errors.ts'
+import { CountersignError } from '../../core/errors.ts'
 import type { Peer } from '../../identity/peer.ts'
 import {
   type Authenticator,
@@ -8,6 +8,7 @@ import {
   isOwn,
   type Surroundings,
 } from '../../peer/authenticator.ts'
+import { CertificateJudge } from '../../peer/certificate-judge.ts'
 import type { Suspect } from '../../trust/trust.ts'
 import type { Engine } from '../engine.ts'
 
@@ -15,8 +16,7 @@ import type { Engine } from '../engine.ts'
 export type Way = Authenticator | BoundAuthenticator
 
 /** Binds the authenticators of the library to the workload; they are closed with it. */
-export function bindWays(accept: readonly Authenticator[], engine: Engine): readonly Way[] {
-  const around = surroundingsOf(engine)
+export function bindWays(accept: readonly Authenticator[], engine: Engine, around: Surroundings): readonly Way[] {
   const ways = accept.flatMap((one): readonly Way[] => {
     if (!isOwn(one)) return [one]
     const alike = accept.filter((other) => isOwn(other) && other.name === one.name)
@@ -27,9 +27,20 @@ export function bindWays(accept: readonly Authenticator[], engine: Engine): read
   return Object.freeze(ways)
 }
 
-function surroundingsOf(engine: Engine): Surroundings {
+/** One judge for all who ask, made for the first. */
+function judgeOf(around: () => Surroundings): () => CertificateJudge {
+  let judge: CertificateJudge | undefined
+  return () => {
+    judge ??= new CertificateJudge(around())
+    return judge
+  }
+}
+
+/** What of a workload the authenticators of the library may know. */
+export function surroundingsOf(engine: Engine): Surroundings {
   const { id, clock, toleranceSeconds, report, replay, audiences, trust, proven } = engine
-  return Object.freeze({
+  const certificates = judgeOf(() => around)
+  const around: Surroundings = Object.freeze({
     id,
     clock,
     toleranceSeconds,
@@ -38,12 +49,15 @@ function surroundingsOf(engine: Engine): Surroundings {
     urls: () => [...audiences, ...trust.current().originsOf(id)],
     isRevoked: (what: Suspect) => trust.current().isRevoked(what),
     watch: (workload: string) => proven.watch(workload),
+    trust: () => trust.current(),
+    certificates,
   })
+  return around
 }
 
 /** Whether who proves nothing is told how to authenticate, by a 401. */
 export function challenges(ways: readonly Way[]): boolean {
-  return ways.some((way) => isBound(way) || way.challenge !== undefined)
+  return challengeFields(ways, new CountersignError('authentication-required')).length > 0
 }
 
 /** The fields of a 401 (RFC 9110 §11.6.1): a challenge for each way, in the order of their listing; and of a 403. */

@@ -152,6 +152,7 @@ describe('apiKey', () => {
     const { ledger, key } = await served()
     const { clock, report } = engineOf(ledger)
     const around = { clock, report } as unknown as Surroundings
+    const nobodyElse = { connection: () => undefined, isFromProxy: () => false, isProxy: () => false }
     const [plain, scheme] = [undefined, 'authorization'].map((header) => {
       const own = apiKey({ store: memoryApiKeys(), ...(header === undefined ? {} : { header }) })
       return isOwn(own) ? own[BIND](around, []) : undefined
@@ -164,7 +165,7 @@ describe('apiKey', () => {
           fc.array(part).map((parts) => parts.join('')),
         ),
         (value) => {
-          const evidence = { method: 'GET', target: '/', header: () => value }
+          const evidence = { method: 'GET', target: '/', header: () => value, ...nobodyElse }
           expect(refusal(() => plain?.authenticate(evidence)).code).toBe('api-key-invalid')
           if (/^apikey(?: |$)/i.test(value)) {
             expect(refusal(() => scheme?.authenticate(evidence)).code).toBe('api-key-invalid')

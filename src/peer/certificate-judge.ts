@@ -1,0 +1,97 @@
+import { primitives } from '#crypto'
+import { platform } from '#platform'
+import { toBase64url } from '../core/base64url.ts'
+import type { Clock } from '../core/clock.ts'
+import { andThen, type MaybePromise } from '../core/maybe-promise.ts'
+import { HeldTokens } from '../token/held-tokens.ts'
+import type { Trust } from '../trust/trust.ts'
+import { type ShownCertificate, type VerifiedCertificate, verifyCertificate } from '../trust/verify-certificate.ts'
+
+/** By what certificates are judged. */
+export interface JudgeContext {
+  readonly clock: Clock
+  readonly toleranceSeconds: number
+  /** The version of trust that counts now. */
+  trust(): Trust
+}
+
+interface Judged {
+  readonly generation: number
+  readonly value: VerifiedCertificate
+}
+
+const MAX_CHAINS = 1000
+
+/**
+ * Judges the certificates of callers at each of their requests: what held is verified anew under another version of trust,
+ * and not believed beyond its time, however long its connection lives.
+ */
+export class CertificateJudge {
+  readonly #around: JudgeContext
+  readonly #connections = new WeakMap<ShownCertificate, Judged>()
+  readonly #fields = new HeldTokens<VerifiedCertificate>()
+  /** What came with a certificate that held, by its leaf: a session that is resumed shows the leaf alone. */
+  readonly #chains = new Map<string, readonly Uint8Array[]>()
+
+  constructor(around: JudgeContext) {
+    this.#around = around
+    // Whoever accepts certificates where none can be verified is told when it is said.
+    platform.certificates()
+  }
+
+  /** Verifies what was shown on a connection. */
+  ofConnection(shown: ShownCertificate): MaybePromise<VerifiedCertificate> {
+    const known = this.#connections.get(shown)
+    return this.#ifStill(known) ?? this.#examineConnection(shown)
+  }
+
+  /** Verifies what stands in header fields; `text` is all of them. */
+  ofFields(text: string, read: () => MaybePromise<ShownCertificate>): MaybePromise<VerifiedCertificate> {
+    const known = this.#fields.find(text)
+    const { generation } = this.#trust()
+    return this.#ifStill(known) ?? this.#fields.examine(text, generation, async () => this.#verify(await read()))
+  }
+
+  #trust(): Trust {
+    return this.#around.trust()
+  }
+
+  /** What held before and still does. Throws `trust-unavailable` where trust has grown too old. */
+  #ifStill(known: Judged | undefined): VerifiedCertificate | undefined {
+    const trust = this.#trust()
+    const { clock, toleranceSeconds } = this.#around
+    // Condition: a certificate that held under another version of trust is verified anew.
+    if (known?.generation !== trust.generation) return undefined
+    // Condition: a certificate that held is verified anew once its time is over.
+    if (clock.now() > known.value.notAfter + toleranceSeconds * 1000) return undefined
+    trust.assertFresh(known.value.id)
+    return known.value
+  }
+
+  async #examineConnection(shown: ShownCertificate): Promise<VerifiedCertificate> {
+    const name = toBase64url(shown.leaf)
+    const others = shown.others.length === 0 ? (this.#chains.get(name) ?? []) : shown.others
+    const judged = await this.#verify({ leaf: shown.leaf, others })
+    this.#connections.set(shown, judged)
+    this.#keepChain(name, others)
+    return judged.value
+  }
+
+  #keepChain(name: string, others: readonly Uint8Array[]): void {
+    const oldest = this.#chains.keys().next()
+    if (this.#chains.size >= MAX_CHAINS && !oldest.done && !this.#chains.has(name)) this.#chains.delete(oldest.value)
+    if (others.length > 0) this.#chains.set(name, others)
+  }
+
+  #verify(shown: ShownCertificate): Promise<Judged> {
+    const { clock, toleranceSeconds } = this.#around
+    const trust = this.#trust()
+    const verified = verifyCertificate(shown, { trust, clock, toleranceSeconds, role: 'client' })
+    return verified.then((value) => ({ generation: trust.generation, value }))
+  }
+}
+
+/** The `x5t#S256` of what was shown (RFC 8705 §3.1), whoever vouches for it. */
+export function thumbprintOf(shown: ShownCertificate): MaybePromise<string> {
+  return andThen(primitives.digest('SHA-256', shown.leaf), toBase64url)
+}
