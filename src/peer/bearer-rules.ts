@@ -36,6 +36,7 @@ export function readBearerRules(given: BearerTokenOptions): BearerRules {
     algorithms: new Set<string>(algorithms),
     type: options.type ?? 'at+jwt',
     permissions: options.permissions ?? PERMISSIONS,
+    maxLifetimeSeconds: options.maxLifetimeSeconds,
     options,
     dpop: options.dpop ?? {},
     secret,

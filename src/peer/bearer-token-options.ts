@@ -49,6 +49,8 @@ export interface BearerTokenOptions extends FollowOptions {
    * audience that no client has.
    */
   readonly type?: 'at+jwt' | 'JWT' | undefined
+  /** The longest a token may live, by `nbf` or `iat` and from now on; by default 86,400 seconds, at most a year. */
+  readonly maxLifetimeSeconds?: number | undefined
   /** The claims whose values become `peer.scopes`; by default `scope`, `roles`, `groups` and `entitlements`. */
   readonly permissions?: readonly string[] | undefined
   readonly dpop?: DpopOptions | undefined

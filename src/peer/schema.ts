@@ -49,6 +49,7 @@ export const bearerTokenOptionsSchema = z.strictObject({
     .optional(),
   algorithms: z.array(algorithm).min(1, 'list at least one algorithm, or leave the option out').optional(),
   type: z.enum(['at+jwt', 'JWT']).optional(),
+  maxLifetimeSeconds: z.int('give whole seconds').min(1).max(31_536_000, 'give a year at most').optional(),
   permissions: z.array(text).optional(),
   successors: z.record(z.string(), workloadId).optional(),
   dpop: dpop.optional(),

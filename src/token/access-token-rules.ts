@@ -8,6 +8,8 @@ export interface AccessTokenRules {
   readonly algorithms: ReadonlySet<string>
   /** `at+jwt` as RFC 9068 demands, or `JWT`: any type that is no other kind of token's. */
   readonly type: 'at+jwt' | 'JWT'
+  /** The longest a token may live. */
+  readonly maxLifetimeSeconds?: number | undefined
   /** The claims whose values are permissions. */
   readonly permissions: readonly string[]
 }

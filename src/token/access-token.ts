@@ -84,7 +84,7 @@ function readClaims(claims: JsonObject, rules: AccessTokenRules, moment: Moment)
   // Condition: an access token of another issuer is refused.
   if (claims.iss !== rules.issuer) throw tokenInvalid('iss')
   checkAudience(claims.aud, rules.audiences)
-  const { exp } = checkLifetime(claims, moment)
+  const { exp } = checkLifetime(claims, { ...moment, maxLifetimeSeconds: rules.maxLifetimeSeconds })
   const { sub, client_id: clientId, jti } = claims
   // Condition: an access token without a subject that can be written down is refused.
   if (typeof sub !== 'string' || sub.length > 256 || !PRINTABLE.test(sub)) throw tokenInvalid('sub')

@@ -10,6 +10,8 @@ export interface Judgement {
   readonly nowSeconds: number
   readonly toleranceSeconds: number
   readonly keyId?: string
+  /** The longest a token may live; a day by default. */
+  readonly maxLifetimeSeconds?: number | undefined
 }
 
 function readTime(claims: JsonObject, name: 'exp' | 'nbf' | 'iat', keyId: string | undefined): number | undefined {
@@ -30,7 +32,7 @@ export function outsideItsTime(step: 'exp' | 'nbf', differenceSeconds: number, k
 
 /** Checks that a token holds now, and not for too long; gives the second it ends and the one it begins, if it says. */
 export function checkLifetime(claims: JsonObject, judgement: Judgement): { exp: number; begin: number | undefined } {
-  const { nowSeconds, toleranceSeconds, keyId } = judgement
+  const { nowSeconds, toleranceSeconds, keyId, maxLifetimeSeconds = MAX_LIFETIME_SECONDS } = judgement
   const exp = readTime(claims, 'exp', keyId)
   const nbf = readTime(claims, 'nbf', keyId)
   const iat = readTime(claims, 'iat', keyId)
@@ -42,9 +44,9 @@ export function checkLifetime(claims: JsonObject, judgement: Judgement): { exp: 
   if (nbf !== undefined && nbf > nowSeconds + toleranceSeconds) throw outsideItsTime('nbf', nowSeconds - nbf, keyId)
   // "iat" says when a token was made, not from when on it holds: it counts for the lifetime alone.
   const begin = nbf ?? iat
-  // Condition: a token that lives longer than a day is refused.
-  if (begin !== undefined && exp - begin > MAX_LIFETIME_SECONDS) throw tokenInvalid('lifetime', keyId)
-  // Condition: a token that ends more than a day from now is refused.
-  if (exp > nowSeconds + MAX_LIFETIME_SECONDS + toleranceSeconds) throw tokenInvalid('lifetime', keyId)
+  // Condition: a token that lives longer than a day, or than its kind may, is refused.
+  if (begin !== undefined && exp - begin > maxLifetimeSeconds) throw tokenInvalid('lifetime', keyId)
+  // Condition: a token that ends more than a day from now, or than its kind may live, is refused.
+  if (exp > nowSeconds + maxLifetimeSeconds + toleranceSeconds) throw tokenInvalid('lifetime', keyId)
   return { exp, begin }
 }
