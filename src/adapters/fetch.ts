@@ -57,26 +57,38 @@ export function guard<Rest extends readonly unknown[]>(
   }
   return async (request, ...rest) => {
     const { workload: used, settings } = await find(rest)
-    const response = await guarded(settings, request, (inner) => handler(inner, ...rest))
-    waitUntilOf(rest)?.(used.audit.flush())
-    return response
+    let flowing: Promise<unknown> | undefined
+    try {
+      const given = await guarded(settings, request, (inner) => handler(inner, ...rest))
+      flowing = given.flowing
+      return given.response
+    } finally {
+      // The event of a stream is there when it has ended.
+      waitUntilOf(rest)?.(flowing === undefined ? used.audit.flush() : flowing.then(() => used.audit.flush()))
+    }
   }
+}
+
+/** What is answered, and how long it flows on after that. */
+interface Given {
+  readonly response: Response
+  readonly flowing?: Promise<unknown>
 }
 
 async function guarded(
   guard: GuardSettings,
   request: Request,
   handler: (request: Request) => Response | Promise<Response>,
-): Promise<Response> {
+): Promise<Given> {
   const known = boundCall(request)
-  if (known !== undefined) return guardedAgain(guard, { request, known, handler })
+  if (known !== undefined) return { response: await guardedAgain(guard, { request, known, handler }) }
   const admission = await admit(guard, arrivalOf(request))
-  if (admission.kind === 'answered') return toResponse(await answerSelf(guard, admission))
+  if (admission.kind === 'answered') return { response: toResponse(await answerSelf(guard, admission)) }
   const inner = handlerRequest(request, admission)
   bindCall(inner, admission.call)
   const handled = await run(guard, admission, () => handler(inner))
   if (isSource(handled)) return streamed(guard, admission, handled)
-  return toResponse(await answerHandled(guard, admission.stage, handled))
+  return { response: toResponse(await answerHandled(guard, admission.stage, handled)) }
 }
 
 /** What is answered as it comes: the head of the answer, and where its body comes from. */
@@ -89,15 +101,16 @@ function isSource(handled: HandlerAnswer | Flowing): handled is Flowing {
   return typeof handled === 'object' && 'source' in handled
 }
 
-async function streamed(guard: GuardSettings, { stage }: Admitted, { head, source }: Flowing): Promise<Response> {
+async function streamed(guard: GuardSettings, { stage }: Admitted, { head, source }: Flowing): Promise<Given> {
   try {
     const begun = await answerStreamed(guard, stage, head)
     const passage = new Passage(source, begun.body, begun.first)
-    void passage.ended.then(begun.ended)
-    return new Response(streamOf(passage), { status: begun.head.status, headers: headersOf(begun.head.fields) })
+    const flowing = passage.ended.then(begun.ended)
+    const { status, fields } = begun.head
+    return { response: new Response(streamOf(passage), { status, headers: headersOf(fields) }), flowing }
   } catch {
     source.cancel().catch(() => undefined)
-    return toResponse(await answerHandled(guard, stage, 'too-large'))
+    return { response: toResponse(await answerHandled(guard, stage, 'too-large')) }
   }
 }
 

@@ -141,7 +141,12 @@ export class AnswerStream {
     this.#pass(() => {
       // No proof covers trailers.
       res._trailer = ''
-      Reflect.apply(doors.end, res, [])
+      try {
+        Reflect.apply(doors.end, res, [])
+      } catch {
+        // Whoever wrapped it earlier has failed: what has no end is to look like that.
+        res.destroy()
+      }
     })
   }
 

@@ -8,7 +8,7 @@ import { AnswerStream } from './node-answer-stream.ts'
 import type { AbortCause, Captured, CaptureOptions } from './node-capture-options.ts'
 import { argumentsOf, type Doors, type Held, hold, type WriteArguments, type Written } from './node-held-doors.ts'
 import { deliver, isBodiless } from './node-send.ts'
-import { onSocketClose } from './node-socket-close.ts'
+import { closeAnswer, onSocketClose } from './node-socket-close.ts'
 import { watchSources } from './node-sources.ts'
 import { bytesOf, fieldsOf, type Internals, setAll } from './node-written.ts'
 
@@ -278,20 +278,16 @@ class HeldAnswer implements Held {
   }
 
   #gone(): void {
-    if (this.#phase === 'open') {
-      this.#abort('closed')
-      return
-    }
+    if (this.#phase === 'open') this.#abort('closed')
     this.#phase = 'closed'
     // Also where its handler has ended: some of it may not have left.
     this.#stream?.gone()
+    closeAnswer(this.res)
   }
 
   #abort(cause: AbortCause): void {
     this.#phase = 'closed'
     this.#parts = []
-    this.#unwatch()
-    // Also of an answer that still waits for its turn on a connection that is gone.
     this.res.destroy()
     this.#options.onAborted(cause)
   }

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
 // One listener a socket, however many calls are pipelined on it: a listener for each would be counted as a leak.
@@ -29,4 +30,15 @@ function watch(socket: Socket): Set<() => void> {
     callbacks.clear()
   })
   return callbacks
+}
+
+/**
+ * Closes an answer whose connection is gone. Node does so only with the one whose turn it is: whoever writes one that still
+ * waits for its turn would never hear of it.
+ */
+export function closeAnswer(res: ServerResponse & { _closed: boolean }): void {
+  res.destroy()
+  if (res.socket !== null || res.closed) return
+  res._closed = true
+  res.emit('close')
 }

@@ -36,6 +36,8 @@ class NodeUpload implements Upload {
   /** All of it had arrived before anybody looked: what was opened is put back in front of the end. */
   #whole: Buffer[] | undefined
   #isHandedOver = false
+  /** Nobody reads it, and it cannot be opened either. */
+  #isSwallowed = false
   bytes = 0
   failure: unknown
 
@@ -68,6 +70,7 @@ class NodeUpload implements Upload {
   /** Called by the parser; false lets the socket rest until somebody reads. */
   #arrived(chunk: Uint8Array | null): boolean {
     if (chunk === null) {
+      if (this.#isSwallowed) this.#give(null)
       this.#feed.end()
       return false
     }
@@ -83,8 +86,22 @@ class NodeUpload implements Upload {
   #put(piece: Uint8Array): void {
     this.bytes += piece.length
     const bytes = Buffer.from(piece.buffer, piece.byteOffset, piece.length)
-    if (this.#whole === undefined) this.#native.call(this.#req, bytes)
+    if (this.#whole === undefined) this.#give(bytes)
     else this.#whole.push(bytes)
+  }
+
+  /**
+   * What a listener of the handler's throws says nothing of the body: it goes where it would go without us. Not at once:
+   * the parser, which calls, would take it for a request that is none.
+   */
+  #give(bytes: Buffer | null): void {
+    try {
+      this.#native.call(this.#req, bytes)
+    } catch (cause) {
+      setImmediate(() => {
+        throw cause
+      })
+    }
   }
 
   #goOn(): void {
@@ -101,7 +118,7 @@ class NodeUpload implements Upload {
 
   #ended(): void {
     this.#release()
-    if (this.#whole === undefined) this.#native.call(this.#req, null)
+    if (this.#whole === undefined) this.#give(null)
     else if (this.bytes > 0) this.#req.unshift(Buffer.concat(this.#whole))
     this.#whole = undefined
     this.#handOver()
@@ -110,9 +127,11 @@ class NodeUpload implements Upload {
   #failed(cause: unknown): void {
     this.failure = cause
     if (isDiscarded(this.#req)) {
-      // The answer has left: what still arrives is swallowed where it arrives.
+      // The answer has left: what still arrives is swallowed where it arrives. To end the request before all of it has
+      // arrived would close the connection.
       this.#unwatch()
-      this.#native.call(this.#req, null)
+      this.#isSwallowed = true
+      if (this.#req.complete) this.#give(null)
       return
     }
     this.#release()

@@ -8,6 +8,7 @@ import { FRAMING } from './node-send.ts'
 export interface Internals {
   _header: string | null
   finished: boolean
+  _closed: boolean
   _trailer: string
 }
 

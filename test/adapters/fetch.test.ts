@@ -4,6 +4,7 @@ import { guard } from '../../src/adapters/fetch.ts'
 import { currentCall } from '../../src/flow/call-context.ts'
 import { engineOf } from '../../src/flow/workload.ts'
 import { selfIssued } from '../../src/keys/credentials.ts'
+import { allowAuthenticated } from '../../src/policy/allow-authenticated.ts'
 import { definePolicy } from '../../src/policy/define-policy.ts'
 import { testDomain } from '../../src/testing/test-domain.ts'
 
@@ -120,4 +121,51 @@ it('answers for a handler whose answer is endless, too long or none', async () =
   expect(await ask()).toBe(500)
   expect(told).toHaveBeenCalledTimes(2)
   told.mockRestore()
+})
+
+it('has the runtime wait until the event of a stream, too, was written', async () => {
+  const domain = await testDomain('acme.test')
+  const ledger = await domain.workload('ledger')
+  const waited: Promise<unknown>[] = []
+  const context = { waitUntil: (promise: Promise<unknown>) => waited.push(promise) }
+  const long = () => new Response('x'.repeat(100))
+  const handle = guard(ledger, { policy: allowAuthenticated(), maxBodyBytes: 10 }, (_request, _context: object) =>
+    long(),
+  )
+  const transport = (url: string, init: RequestInit) => handle(new Request(url, init), context)
+  const peers = { 'https://ledger.test': ledger.id }
+  const orders = await domain.workload('orders', { transport, peers, sessions: false })
+  const answer = await orders.fetch('https://ledger.test/')
+  let isOver = false
+  expect(waited).toHaveLength(1)
+  void waited[0]?.then(() => {
+    isOver = true
+  })
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  expect(isOver).toBe(false)
+  await answer.text()
+  await waited[0]
+  expect(domain.sink.events.filter(({ type, side }) => type === 'call' && side === 'callee')).toMatchObject([
+    { effect: 'allow', status: 200, sealed: true },
+  ])
+})
+
+it('has the runtime wait for the event of a call whose caller went away, too', async () => {
+  const domain = await testDomain('acme.test')
+  const ledger = await domain.workload('ledger')
+  const waited: Promise<unknown>[] = []
+  const context = { waitUntil: (promise: Promise<unknown>) => waited.push(promise) }
+  const handle = guard(ledger, { policy: allowAuthenticated() }, (_request, _context: object) => new Response('ran'))
+  const gone = new DOMException('The caller went away.', 'AbortError')
+  const transport = (url: string, init: RequestInit) => {
+    const body = new ReadableStream({ start: (controller) => controller.error(gone) })
+    return handle(new Request(url, { ...init, body, duplex: 'half' } as RequestInit), context)
+  }
+  const peers = { 'https://ledger.test': ledger.id }
+  const orders = await domain.workload('orders', { transport, peers, sessions: false })
+  const call = orders.fetch('https://ledger.test/', { method: 'POST', body: 'four' })
+  await expect(call).rejects.toMatchObject({ code: 'transport-failed' })
+  await Promise.all(waited)
+  expect(waited).toHaveLength(1)
+  expect(domain.sink.events.find(({ side }) => side === 'callee')).toMatchObject({ code: 'transport-failed' })
 })

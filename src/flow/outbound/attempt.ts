@@ -172,8 +172,10 @@ function finish(engine: Engine, { call, answer, progress }: Finished): CallResul
   const callId = callIdOf(call.name)
   const { stream } = answer
   const record = { reached, startedAt, callId }
-  if (stream === undefined) recordCaller(engine, { ...record, error: undefined })
-  else watch(engine, { stream, signal: call.signal, record })
+  if (stream === undefined) {
+    recordCaller(engine, { ...record, error: undefined })
+    endUpload(reached, undefined)
+  } else watch(engine, { stream, signal: call.signal, record })
   const isSealed = call.observed === undefined && (call.sealed || call.answer.fields.has('content-envelope'))
   return { answer, callId, peer: call.from, sealed: isSealed, url: call.url.href, stream, call }
 }
@@ -183,6 +185,14 @@ function abandon({ upload, source }: Reached, cause: unknown): void {
   // Whoever is still sending it hears of a failure, and not of an end.
   if (upload !== undefined) upload.fail(cause)
   else source?.cancel(cause).catch(() => undefined)
+}
+
+/**
+ * Once the answer is over nobody reads the rest of what was to be sent. Not every transport says so: fetch of Node would
+ * read on for ever.
+ */
+function endUpload({ upload }: Reached, cause: unknown): void {
+  upload?.fail(cause ?? new Error('The answer came to its end before the body was sent.'))
 }
 
 interface Watched {
@@ -198,6 +208,7 @@ function watch(engine: Engine, { stream, signal, record }: Watched): void {
   void stream.ended.then(({ bytes, error }) => {
     signal?.removeEventListener('abort', onAbort)
     recordCaller(engine, { ...record, error, answerBytes: bytes })
+    endUpload(record.reached, error)
   })
 }
 
