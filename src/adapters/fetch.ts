@@ -3,7 +3,7 @@ import { isCountersignError } from '../core/errors.ts'
 import type { HttpRequest, HttpResponse } from '../core/message.ts'
 import type { EnvelopeOpener } from '../envelope/open-stream.ts'
 import { admit } from '../flow/admit.ts'
-import { answerHandled, answerSelf, type HandlerAnswer } from '../flow/answer.ts'
+import { answerHandled, answerSelf, type HandlerAnswer, notStreamed } from '../flow/answer.ts'
 import { answerStreamed, canStream } from '../flow/answer-stream.ts'
 import { type ByteSource, readUpTo, sourceOf, streamOf } from '../flow/byte-source.ts'
 import { type Call, runInCall } from '../flow/call-context.ts'
@@ -108,9 +108,9 @@ async function streamed(guard: GuardSettings, { stage }: Admitted, { head, sourc
     const flowing = passage.ended.then(begun.ended)
     const { status, fields } = begun.head
     return { response: new Response(streamOf(passage), { status, headers: headersOf(fields) }), flowing }
-  } catch {
+  } catch (cause) {
     source.cancel().catch(() => undefined)
-    return { response: toResponse(await answerHandled(guard, stage, 'too-large')) }
+    return { response: toResponse(await answerHandled(guard, stage, notStreamed(cause))) }
   }
 }
 

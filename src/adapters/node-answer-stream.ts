@@ -14,7 +14,7 @@ export interface Holder {
   /** Runs something past the doors. */
   through(work: () => void): void
   /** Nothing has left yet, and as a stream nothing will. */
-  refused(): void
+  refused(cause: unknown): void
   /** Nothing has left yet, and nothing will. */
   lost(): void
   /** All has left that will: what becomes of the connection is of no interest any more. */
@@ -153,7 +153,7 @@ export class AnswerStream {
   #failed(cause: unknown): void {
     if (this.#streamed === undefined) {
       this.#isOver = true
-      this.#holder.refused()
+      this.#holder.refused(cause)
       return
     }
     this.#tell(cause)

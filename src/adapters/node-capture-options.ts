@@ -3,8 +3,8 @@ import type { HttpResponse } from '../core/message.ts'
 import type { StreamedAnswer } from '../flow/answer-stream.ts'
 import type { HttpAnswer } from '../flow/http-answer.ts'
 
-/** What a handler answered, or that it was more than may be kept. */
-export type Captured = HttpAnswer | { readonly tooLarge: true }
+/** What a handler answered, or that it was more than may be kept; `cause`: why it could not leave as it was written. */
+export type Captured = HttpAnswer | { readonly tooLarge: true; readonly cause?: unknown }
 
 /** Why nothing was sent: the connection closed, or the body had another length than the handler announced. */
 export type AbortCause = 'closed' | 'length-mismatch'

@@ -3,7 +3,7 @@ import { advance } from '../core/advance.ts'
 import { CountersignError } from '../core/errors.ts'
 import { andThen, type MaybePromise, orElse } from '../core/maybe-promise.ts'
 import { admit, isAbort } from '../flow/admit.ts'
-import { answerHandled, answerSelf } from '../flow/answer.ts'
+import { answerHandled, answerSelf, notStreamed } from '../flow/answer.ts'
 import { answerStreamed, canStream } from '../flow/answer-stream.ts'
 import { type Call, runInCall } from '../flow/call-context.ts'
 import type { HttpAnswer } from '../flow/http-answer.ts'
@@ -109,7 +109,11 @@ function handOver(guard: GuardSettings, exchange: NodeExchange, admission: Admit
     maxBytes: guard.maxBodyBytes,
     begin: canStream(guard, stage) ? (head) => answerStreamed(guard, stage, head) : undefined,
     finish: (handled) =>
-      answerHandled(guard, stage, 'tooLarge' in handled ? 'too-large' : advance(handled, { refused: refusalOf(call) })),
+      answerHandled(
+        guard,
+        stage,
+        'tooLarge' in handled ? notStreamed(handled.cause) : advance(handled, { refused: refusalOf(call) }),
+      ),
     onAborted: () => {
       const error = new CountersignError('transport-failed', { detail: { step: 'answer' } })
       recordCallee(guard, { stage, answer: undefined, effect: 'allow', error })

@@ -192,10 +192,10 @@ class HeldAnswer implements Held {
   }
 
   /** Nothing has left yet, and as a stream nothing will. */
-  refused(): void {
+  refused(cause: unknown): void {
     this.#stream = undefined
     this.#phase = 'open'
-    this.#cut()
+    this.#cut(cause)
     // Who was told to wait is not to wait for ever.
     process.nextTick(() => this.res.emit('drain'))
   }
@@ -216,11 +216,11 @@ class HeldAnswer implements Held {
     this.#stream?.end()
   }
 
-  #cut(): void {
+  #cut(cause?: unknown): void {
     if (this.#phase !== 'open') return
     this.#phase = 'cut'
     this.#parts = []
-    this.#settle({ tooLarge: true })
+    this.#settle({ tooLarge: true, cause })
   }
 
   #finish(): void {

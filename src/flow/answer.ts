@@ -14,8 +14,17 @@ import type { Ration } from './ration.ts'
 import { salvageProof } from './salvage-proof.ts'
 import { recordCallee } from './trail.ts'
 
-/** What a handler answered, that it was too much to sign, or that it failed. */
-export type HandlerAnswer = (HttpAnswer & { readonly refused?: CountersignError | undefined }) | 'too-large' | 'failed'
+/** What a handler answered, that it was too much to sign or why it could not be begun as a stream, or that it failed. */
+export type HandlerAnswer =
+  | (HttpAnswer & { readonly refused?: CountersignError | undefined })
+  | { readonly failure: CountersignError }
+  | 'too-large'
+  | 'failed'
+
+/** An answer that did not leave as a stream: where nothing else was wrong, it was too much to be kept. */
+export function notStreamed(cause: unknown): HandlerAnswer {
+  return isCountersignError(cause) ? { failure: cause } : 'too-large'
+}
 
 /** Seals and signs what a handler answered, and writes the call down. What cannot be signed as a whole does not leave. */
 export function answerHandled(guard: GuardSettings, stage: Opened, handled: HandlerAnswer): MaybePromise<HttpAnswer> {
@@ -74,10 +83,11 @@ function signOrBare(
   )
 }
 
-function wholeOf(handled: HandlerAnswer): Exclude<HandlerAnswer, string> {
+function wholeOf(handled: HandlerAnswer): HttpAnswer & { readonly refused?: CountersignError | undefined } {
   // Condition: an answer that is too large to be signed as a whole does not leave.
   if (handled === 'too-large') throw unsignable('size')
   if (handled === 'failed') throw new CountersignError('handler-failed', { detail: { step: 'handler' } })
+  if ('failure' in handled) throw handled.failure
   return handled
 }
 

@@ -169,3 +169,14 @@ it('has the runtime wait for the event of a call whose caller went away, too', a
   expect(waited).toHaveLength(1)
   expect(domain.sink.events.find(({ side }) => side === 'callee')).toMatchObject({ code: 'transport-failed' })
 })
+
+it('says why an answer did not leave as a stream', async () => {
+  const domain = await testDomain('acme.test')
+  const long = () => new Response('x'.repeat(100), { headers: { 'content-encoding': 'br' } })
+  domain.serve(await domain.workload('ledger'), 'https://ledger.test', long, { maxBodyBytes: 10 })
+  const orders = await domain.workload('orders', { sessions: false })
+  expect((await orders.fetch('https://ledger.test/')).status).toBe(501)
+  await orders.audit.flush()
+  const callee = domain.sink.events.filter(({ side }) => side === 'callee').at(-1)
+  expect(callee).toMatchObject({ code: 'answer-unsignable', step: 'content-encoding' })
+})

@@ -178,7 +178,7 @@ it.each<[string, Begin]>([
   )
   const text = await new Wire(port).send(LAST).closed()
   expect([text.startsWith('HTTP/1.1 501'), text.includes('xxx')]).toEqual([true, false])
-  expect(told).toEqual([{ tooLarge: true }])
+  expect(told).toEqual([{ tooLarge: true, cause: new Error('no key') }])
 })
 
 describe('an announced length', () => {
@@ -435,6 +435,25 @@ it('calls back who waits for room on a connection that was lost', async () => {
   await new Promise((resolve) => setTimeout(resolve, 100))
   wire.socket.destroy()
   await called.promise
+})
+
+it('looks like no end where whoever wrapped its end earlier fails', async () => {
+  const endings: Ending[] = []
+  const { port } = await serve((_req, res) => {
+    res.end = () => {
+      throw new Error('a bug of somebody else')
+    }
+    captureAnswer(res, {
+      maxBytes: 10,
+      begin: (head) => bracketed(head, endings),
+      finish: () => ({ status: 200, fields: new Fields([]), body: undefined }),
+      onAborted: () => undefined,
+    })
+    res.write('x'.repeat(11))
+    res.end('y')
+  })
+  const text = await new Wire(port).send(GET).closed()
+  expect([text.includes('[y]'), text.endsWith('0\r\n\r\n')]).toEqual([true, false])
 })
 
 describe('a connection that is lost', () => {

@@ -9,6 +9,7 @@ import type { ExchangeRequest } from '../../src/flow/engine.ts'
 import { allowAuthenticated } from '../../src/policy/allow-authenticated.ts'
 import { latch, Wire } from '../adapters/sockets.ts'
 import { calleeEvents, type SocketDomain, socketDomain } from './domain.ts'
+import { apart, rewrite, startProxy, together } from './proxy.ts'
 import { listen, type Service } from './servers.ts'
 import { pieces } from './streaming-servers.ts'
 
@@ -26,8 +27,8 @@ afterEach(async () => {
   await Promise.all(running.splice(0).map((service) => service.close()))
 })
 
-async function serve(handler: RequestListener): Promise<Service> {
-  const service = await listen(createServer(guard(world.ledger, { policy: allowAuthenticated() }, handler)))
+async function serve(handler: RequestListener, ledger = world.ledger): Promise<Service> {
+  const service = await listen(createServer(guard(ledger, { policy: allowAuthenticated() }, handler)))
   running.push(service)
   return service
 }
@@ -237,4 +238,145 @@ describe.each(['fetch', 'undici'] as const)('an upload over %s is let go of', (b
     await new Promise((resolve) => setTimeout(resolve, 100))
     expect(seen.pulls).toBe(pulls)
   })
+})
+
+describe.each(['fetch', 'undici'] as const)('an answer over %s', (by) => {
+  const callerOf = (origin: string) => {
+    const transport = transports[by]
+    return world.caller('orders', origin, transport === undefined ? {} : { transport })
+  }
+
+  it.each([
+    ['HEAD', 200],
+    ['GET', 204],
+    ['GET', 304],
+    ['GET', 205],
+  ])('that has no body holds no connection, however much its handler writes: %s, %i', async (method, status) => {
+    const service = await serve((_req, res) => {
+      res.statusCode = status
+      pipeline(Readable.from(pieces(3_000_000), { objectMode: false }), res).catch(() => undefined)
+    })
+    const orders = await callerOf(service.origin)
+    const given = await orders.fetch(service.origin, { method }).catch((cause: { code: string }) => cause.code)
+    // A 205 that has one all the same is no answer to fetch.
+    if (by === 'fetch' && status === 205) expect(given).toBe('unopened')
+    else expect([(given as Response).status, (given as Response).body]).toEqual([status, null])
+    const events = async () => (await calleeEvents(world)).filter(({ path }) => path === '/')
+    await expect.poll(async () => (await events()).length).toBe(1)
+  })
+
+  it('with a content coding is refused where it is too long to be kept, and the event says why', async () => {
+    const service = await serve((_req, res) => {
+      res.setHeader('content-encoding', 'br')
+      pipeline(Readable.from(pieces(3_000_000), { objectMode: false }), res).catch(() => undefined)
+    })
+    const answer = await (await callerOf(service.origin)).fetch(service.origin)
+    expect(answer.status).toBe(501)
+    expect((await calleeEvents(world)).at(-1)).toMatchObject({ code: 'answer-unsignable', step: 'content-encoding' })
+  })
+
+  it('goes on to its end when sessions are ended and both workloads are closed, and so does its upload', async () => {
+    const own = await socketDomain()
+    const go = latch()
+    const service = await serve(async (req, res) => {
+      if (req.method === 'GET') {
+        res.end('opens the session')
+        return
+      }
+      res.flushHeaders()
+      await pipeline(
+        req,
+        async function* (source: AsyncIterable<Buffer>) {
+          for await (const piece of source) {
+            yield piece
+            await go.promise
+          }
+        },
+        res,
+      )
+    }, own.ledger)
+    const transport = transports[by]
+    const orders = await own.caller('orders', service.origin, transport === undefined ? {} : { transport })
+    await (await orders.fetch(service.origin)).text()
+    const body = new Blob([Buffer.alloc(3_000_000, 7)]).stream()
+    const answer = await orders.fetch(service.origin, { method: 'POST', body })
+    expect(own.ledger.endSessions(() => true)).toBeGreaterThan(0)
+    orders.endSessions(() => true)
+    await Promise.all([own.ledger.close(), orders.close()])
+    go.open()
+    const bytes = new Uint8Array(await answer.arrayBuffer())
+    expect([bytes.length, bytes.every((byte) => byte === 7)]).toEqual([3_000_000, true])
+  })
+})
+
+it('an upload of another length than its head says is an error to who reads it, and no request', async () => {
+  const read: { path: string | undefined; bytes: number; error: unknown }[] = []
+  const service = await serve(async (req, res) => {
+    const one = { path: req.url, bytes: 0, error: undefined as unknown }
+    try {
+      for await (const piece of req) one.bytes += piece.length
+    } catch (error) {
+      one.error = error
+    }
+    read.push(one)
+    res.end('read')
+  })
+  for (const difference of [-16, -300_000, 16]) {
+    const { head, body } = await written(service, '/upload', {
+      method: 'POST',
+      body: new Blob([Buffer.alloc(600_000)]).stream(),
+    })
+    const wire = new Wire(service.port)
+    wire.send(head.replace(/Content-Length: \d+/, `Content-Length: ${body.length + difference}`))
+    wire.socket.write(body)
+    wire.send((await written(service, '/next')).head)
+    await expect.poll(() => read.length).toBe(1)
+    expect(read.splice(0)).toMatchObject([{ path: '/upload', error: { code: 'unopened' } }])
+    await expect.poll(() => wire.socket.destroyed).toBe(true)
+  }
+})
+
+it('a body put together from those of two calls fails where they meet, up and down', async () => {
+  const read: unknown[] = []
+  const service = await serve(async (req, res) => {
+    if (req.method === 'GET') {
+      await pipeline(Readable.from(pieces(1_500_000), { objectMode: false }), res).catch(() => undefined)
+      return
+    }
+    let bytes = 0
+    try {
+      for await (const piece of req) bytes += piece.length
+    } catch (error) {
+      read.push(bytes, error)
+    }
+    res.destroy()
+  })
+  const proxy = await startProxy(service)
+  running.push(proxy)
+  const orders = await world.caller('orders', proxy.origin)
+  let first: Buffer | undefined
+  const splice = rewrite((body) => {
+    const { header, chunks } = apart(body)
+    // The handshake comes this way, too.
+    if (chunks.length === 0) return body
+    const other = apart(first ?? body).chunks
+    first ??= body
+    return together({ header, chunks: [...chunks.slice(0, 2), ...other.slice(2)] })
+  })
+  proxy.down = splice
+  expect((await (await orders.fetch(proxy.origin)).arrayBuffer()).byteLength).toBe(1_500_000)
+  const parts: number[] = []
+  const second = await orders.fetch(proxy.origin)
+  const reading = async () => {
+    for await (const part of second.body as unknown as AsyncIterable<Uint8Array>) parts.push(part.length)
+  }
+  await expect(reading()).rejects.toMatchObject({ code: 'unopened', detail: { step: 'chunk-auth' } })
+  expect(parts.reduce((sum, length) => sum + length, 0)).toBe(524_288)
+  first = undefined
+  proxy.down = (body) => body
+  proxy.up = splice
+  const send = () => orders.fetch(proxy.origin, { method: 'POST', body: new Blob([Buffer.alloc(1_500_000)]).stream() })
+  await expect(send()).rejects.toMatchObject({ code: 'transport-failed' })
+  await expect(send()).rejects.toMatchObject({ code: 'transport-failed' })
+  expect(read).toMatchObject([524_288, { code: 'unopened', detail: { step: 'chunk-auth' } }])
 })
