@@ -77,20 +77,18 @@ export class AnswerStream {
     for (const callback of this.#callbacks.splice(0)) callback()
   }
 
-  /** Takes what the handler writes; gives false where it had better wait for 'drain'. */
-  write(bytes: Uint8Array): boolean {
+  /** Takes what the handler writes: whether it had better wait says `isFree`. */
+  write(bytes: Uint8Array): void {
     this.#plainBytes += bytes.length
     // Condition: a streamed answer longer than its handler announced does not come to its end.
     if (this.#announcedBytes !== undefined && this.#plainBytes > this.#announcedBytes) this.#breakOff()
-    if (this.#isOver) return false
     this.#feed.push(bytes)
-    return this.isFree
   }
 
   end(): void {
     // Condition: a streamed answer shorter than its handler announced does not come to its end.
     if (this.#announcedBytes !== undefined && this.#plainBytes !== this.#announcedBytes) this.#breakOff()
-    if (!this.#isOver) this.#feed.end()
+    this.#feed.end()
   }
 
   /** The connection is gone. */

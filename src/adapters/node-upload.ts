@@ -3,7 +3,6 @@ import type { EnvelopeOpener } from '../envelope/open-stream.ts'
 import type { Upload } from '../flow/inbound/stages.ts'
 import { aborted, isDiscarded } from './node-body.ts'
 import { Feed } from './node-feed.ts'
-import { announcesBody } from './node-request.ts'
 import { onSocketClose } from './node-socket-close.ts'
 
 /**
@@ -57,7 +56,7 @@ class NodeUpload implements Upload {
 
   start(): void {
     const req = this.#req
-    if (req.complete || !announcesBody(req)) this.#whole = []
+    if (req.complete) this.#whole = []
     const arrived: Uint8Array[] = []
     // Never asks for more than is there: to read beyond the last byte would end the stream.
     while (req.readableLength > 0) arrived.push(req.read(req.readableLength) as Uint8Array)
@@ -111,7 +110,7 @@ class NodeUpload implements Upload {
   }
 
   #handOver(): void {
-    if (this.#isHandedOver || !this.#opener.isBegun || this.#whole !== undefined) return
+    if (!this.#opener.isBegun) return
     this.#isHandedOver = true
     this.#told.resolve()
   }
@@ -119,7 +118,7 @@ class NodeUpload implements Upload {
   #ended(): void {
     this.#release()
     if (this.#whole === undefined) this.#give(null)
-    else if (this.bytes > 0) this.#req.unshift(Buffer.concat(this.#whole))
+    else this.#req.unshift(Buffer.concat(this.#whole))
     this.#whole = undefined
     this.#handOver()
   }
@@ -142,7 +141,7 @@ class NodeUpload implements Upload {
 
   #gone(): void {
     this.#feed.stop()
-    if (!this.#isHandedOver) this.#told.reject(aborted())
+    this.#told.reject(aborted())
   }
 
   /** What still arrives is as it arrived, for whoever reads past it. */

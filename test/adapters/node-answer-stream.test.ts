@@ -558,3 +558,103 @@ it('begins nothing any more once it was refused, however late its head is signed
     expect([told.length, begun]).toEqual([2, []])
   }
 })
+
+/** A body that takes a moment for each piece, as where it is sealed far away. */
+function slow(head: HttpResponse): StreamedAnswer {
+  return {
+    ...bracketed(head, []),
+    body: {
+      push: async (bytes, put) => {
+        await new Promise(setImmediate)
+        put(new Uint8Array(bytes))
+      },
+      end: (put) => put(utf8('>')),
+    },
+  }
+}
+
+it('says drain when what was written was sealed, and not while the connection is full', async () => {
+  let written = 0
+  let drains = 0
+  const { port } = await streaming(
+    (_req, res) => {
+      const write = () => {
+        // What would never end is to fail, and not to take all memory.
+        while (written < 60_000_000) {
+          written += 65_536
+          if (!res.write(Buffer.alloc(65_536))) return
+        }
+      }
+      res.on('drain', () => {
+        drains++
+        write()
+      })
+      write()
+    },
+    { begin: slow },
+  )
+  const wire = new Wire(port)
+  await once(wire.socket, 'connect')
+  wire.socket.pause()
+  wire.send(GET)
+  await expect
+    .poll(async () => {
+      const before = written
+      await new Promise((resolve) => setTimeout(resolve, 200))
+      return drains > 0 && written === before
+    })
+    .toBe(true)
+  expect(written).toBeLessThan(20_000_000)
+  wire.socket.destroy()
+})
+
+it('says no drain to a handler that was not told to wait', async () => {
+  let drains = 0
+  const begin: Begin = async (head) => {
+    await new Promise(setImmediate)
+    return bracketed(head, [])
+  }
+  const { port } = await streaming(
+    (_req, res) => {
+      res.on('drain', () => drains++)
+      res.flushHeaders()
+    },
+    { begin },
+  )
+  const wire = new Wire(port).send(GET)
+  await wire.until(/</)
+  await new Promise(setImmediate)
+  expect(drains).toBe(0)
+  wire.socket.destroy()
+})
+
+it('writes nothing more to an answer that its handler has destroyed', async () => {
+  const errors: unknown[] = []
+  const closed = latch()
+  let destroy: () => void = () => undefined
+  const { port } = await streaming(
+    (_req, res) => {
+      destroy = () => res.destroy()
+      res.on('error', (error) => errors.push(error))
+      res.on('close', closed.open)
+      res.write('x'.repeat(11))
+    },
+    {
+      begin: (head) => ({
+        ...bracketed(head, []),
+        body: {
+          push: async (_bytes, put) => {
+            await new Promise(setImmediate)
+            destroy()
+            put(utf8('late'))
+          },
+          end: () => undefined,
+        },
+      }),
+    },
+  )
+  const text = await new Wire(port).send(GET).closed()
+  await closed.promise
+  await new Promise(setImmediate)
+  expect([text.includes('late'), errors]).toEqual([false, []])
+})

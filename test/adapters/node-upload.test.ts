@@ -252,6 +252,58 @@ it('lets the socket rest while nobody reads', async () => {
   expect(seen[0]?.bytes.length).toBe(30_000_000)
 })
 
+it('holds little of what nobody reads', async () => {
+  const looked = latch<number>()
+  const { port } = await opening(here, {
+    read: async (req) => {
+      await new Promise((resolve) => setTimeout(resolve, 300))
+      looked.open(req.readableLength)
+      return readAll(req)
+    },
+  })
+  send(new Wire(port), await sealed(here, 3_500_000))
+  expect(await looked.promise).toBeLessThan(1_000_000)
+})
+
+it('lets the socket rest while its key is awaited', async () => {
+  const there = latch()
+  const unwrap = async (wrapped: Uint8Array) => {
+    await there.promise
+    return service.unwrap(wrapped)
+  }
+  const { port, seen } = await opening(createKeyring({ primary: 'a', keys: { a: { ...service, unwrap } } }))
+  const wire = new Wire(port)
+  send(wire, await sealed(far, 30_000_000))
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  expect(wire.socket.bytesWritten - wire.socket.writableLength).toBeLessThan(20_000_000)
+  there.open()
+  await expect.poll(() => seen.length, { timeout: 10_000 }).toBe(1)
+  expect(seen[0]?.bytes.length).toBe(30_000_000)
+})
+
+it('lets the socket rest while nobody reads, also where each piece takes its time', async () => {
+  class SlowOpener extends EnvelopeOpener {
+    override async push(...given: Parameters<EnvelopeOpener['push']>) {
+      await new Promise(setImmediate)
+      await super.push(...given)
+    }
+  }
+  const go = latch()
+  const read = latch<number>()
+  const { port } = await serve(async (req, res) => {
+    await streamBody(req, new SlowOpener({ with: here }))
+    await go.promise
+    read.open((await readAll(req)).bytes.length)
+    res.end()
+  })
+  const wire = new Wire(port)
+  send(wire, await sealed(here, 30_000_000))
+  await new Promise((resolve) => setTimeout(resolve, 500))
+  expect(wire.socket.bytesWritten - wire.socket.writableLength).toBeLessThan(20_000_000)
+  go.open()
+  expect(await read.promise).toBe(30_000_000)
+})
+
 it('opens no more of a body once its caller has gone away', async () => {
   const asked = latch()
   const gone = latch()
