@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream'
 import type { Pool } from 'undici'
 import { CountersignError } from '../core/errors.ts'
+import { checkGiven } from '../core/given.ts'
 import type { ExchangeHandler } from './undici-exchange.ts'
 
 /** The part of an undici dispatcher that is used: an `Agent`, a `ProxyAgent` or a `MockAgent` has it. */
@@ -52,6 +53,7 @@ const KNOWN: ReadonlySet<string> = new Set([...OF_POOL, 'headersTimeoutMs', 'bod
 
 /** Checks the options once, where they are given. */
 export function checkUndiciOptions(options: UndiciTransportOptions): UndiciTransportOptions {
+  checkGiven(options, 'transport options')
   const unknown = Object.keys(options).find((name) => !KNOWN.has(name))
   // Condition: an option that the undici transport does not have is refused.
   if (unknown !== undefined) throw invalid(unknown, `the options are ${[...KNOWN].join(', ')}`)

@@ -5,7 +5,7 @@ import { naming } from '../core/system.ts'
 
 /** What a command reads from and writes to. */
 export interface Io {
-  readonly stdin: Readable
+  readonly stdin: Readable & { readonly fd?: number }
   readonly stdout: Writable
   /** Where progress goes; only a terminal gets any. */
   readonly stderr: Writable & { readonly isTTY?: boolean }

@@ -1,7 +1,8 @@
+import { fstatSync } from 'node:fs'
 import { access, stat } from 'node:fs/promises'
 import { Writable } from 'node:stream'
 import { platform } from '#platform'
-import { type Io, wrong } from './command.ts'
+import { type Io, STANDARD_INPUT, wrong } from './command.ts'
 
 /** Where bytes come from: a file, or with `-` what is piped in. */
 export interface Input {
@@ -12,9 +13,19 @@ export interface Input {
 
 /** Finds what is read. A file that cannot be read says so when it is. */
 export async function readFrom(path: string, { stdin }: Io): Promise<Input> {
-  if (path === '-') return { pieces: stdin, size: undefined }
+  if (path === '-') {
+    if (stdin.fd !== undefined) checkPipe(stdin.fd)
+    return { pieces: stdin, size: undefined }
+  }
   const facts = await stat(path).catch(() => undefined)
   return { pieces: platform.readPieces(path), size: facts?.isFile() === true ? facts.size : undefined }
+}
+
+function checkPipe(fd: number): void {
+  const facts = fstatSync(fd)
+  // Condition: a standard input that is a folder or a disk, which Node would take for nothing, is refused.
+  if (facts.isDirectory() || facts.isBlockDevice())
+    throw wrong(STANDARD_INPUT, 'give a file or a pipe, or name it as <in>')
 }
 
 /**

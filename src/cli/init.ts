@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { naming } from '../core/system.ts'
 import { parseWorkloadId } from '../identity/workload-id.ts'
 import { generateKey, publicJwk } from '../keys/jwk.ts'
-import { argumentsOf, type Command, print, wrong } from './command.ts'
+import { argumentsOf, type Command, Misuse, print, wrong } from './command.ts'
 
 interface Plan {
   readonly domain: string
@@ -47,8 +47,8 @@ function readPlan(args: readonly string[]): Plan {
     json: { type: 'boolean', default: false },
   })
   const [domain, ...pairs] = positionals
-  if (domain === undefined) throw wrong('trust-domain', 'name it first, such as acme.internal')
-  if (pairs.length === 0) throw wrong('service=origin', 'list your services, such as orders=http://orders')
+  if (domain === undefined) throw new Misuse('name the <trust-domain> first, such as acme.internal')
+  if (pairs.length === 0) throw new Misuse('list your services as <service=origin>, such as orders=http://orders')
   const services = pairs.map((pair) => readService(domain, pair))
   const names = new Set(services.map(({ name }) => name))
   if (names.size !== services.length) throw wrong('service=origin', 'name each service once')

@@ -1,6 +1,7 @@
 import { primitives } from '#crypto'
 import { toBase64url } from '../core/base64url.ts'
 import { fromUtf8, utf8 } from '../core/bytes.ts'
+import { checkGiven } from '../core/given.ts'
 import type { Jwk } from '../crypto/primitives.ts'
 import { type EnvelopeContext, encodeContext } from './context.ts'
 import { expand } from './derive.ts'
@@ -39,6 +40,7 @@ export interface BlindIndexOptions {
  * @see SVE1 §10.4 (the encoding of the context), RFC 2104
  */
 export async function blindIndex(text: string, options: BlindIndexOptions): Promise<string> {
+  checkGiven(options, 'options')
   const { key, context, bits = DEFAULT_BITS } = options
   checkContext(context)
   // Condition: an index of another size than 8 to 256 bits in whole bytes is refused.

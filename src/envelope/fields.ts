@@ -1,5 +1,6 @@
 import { fromBase64url, toBase64url } from '../core/base64url.ts'
 import { type Bytes, fromUtf8, utf8 } from '../core/bytes.ts'
+import { checkGiven } from '../core/given.ts'
 import type { EnvelopeContext } from './context.ts'
 import { findPlaces, type JsonObject, type Place, parseFieldPath, pointerOf, withValues } from './field-path.ts'
 import { optionInvalid } from './misuse.ts'
@@ -40,6 +41,7 @@ export interface OpenFieldsOptions extends Where, Omit<OpenOptions, 'context'> {
  * @see SVE1 §10.8
  */
 export async function sealFields<T extends object>(record: T, options: SealFieldsOptions): Promise<T> {
+  checkGiven(options, 'options')
   return change(record, options, async ({ value }, context) => {
     const sealed = await seal(utf8(jsonOf(value)), { to: options.to, context })
     return toBase64url(sealed)
@@ -56,6 +58,7 @@ export async function sealFields<T extends object>(record: T, options: SealField
  * @see SVE1 §10.8
  */
 export async function openFields<T extends object>(record: T, options: OpenFieldsOptions): Promise<T> {
+  checkGiven(options, 'options')
   const { with: keyring, maxPlaintextBytes } = options
   const limit = maxPlaintextBytes === undefined ? {} : { maxPlaintextBytes }
   return change(record, options, async ({ value }, context) => {

@@ -1,4 +1,5 @@
 import { isCountersignError } from '../core/errors.ts'
+import { checkGiven } from '../core/given.ts'
 import type { Jwk, MacKey } from '../crypto/primitives.ts'
 import { isCryptoKey, isCryptoKeyPair, pairOfCryptoKeys, symmetricCryptoKey } from './crypto-key.ts'
 import { hpkeKey } from './hpke-recipient.ts'
@@ -138,6 +139,7 @@ function keyOf(kid: string, given: Given, { isPrimary, limits }: Making): Unwrap
  * @see SVE1 §10.3
  */
 export function createKeyring(options: KeyringOptions): Keyring {
+  checkGiven(options, 'options')
   const { primary, keys } = options
   if (typeof keys !== 'object' || keys === null) throw optionInvalid('keys', 'give a record of keys by their ids')
   // Condition: a keyring whose primary is none of its keys is refused.

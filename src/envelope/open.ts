@@ -1,4 +1,5 @@
 import { type Bytes, concat } from '../core/bytes.ts'
+import { checkGiven } from '../core/given.ts'
 import { andThen, type MaybePromise } from '../core/maybe-promise.ts'
 import { type BodyKey, bodyKeyOf } from './body-key.ts'
 import { openChunks } from './chunks.ts'
@@ -21,10 +22,9 @@ export interface OpenOptions {
 }
 
 /** Throws for options that no caller may give; gives the limit of the plaintext. */
-export function checkOpenOptions(
-  { with: keyring, maxPlaintextBytes }: OpenOptions,
-  byDefault = MAX_PLAINTEXT_BYTES,
-): number {
+export function checkOpenOptions(options: OpenOptions, byDefault = MAX_PLAINTEXT_BYTES): number {
+  checkGiven(options, 'options')
+  const { with: keyring, maxPlaintextBytes } = options
   checkKeyring(keyring)
   const limit = maxPlaintextBytes ?? byDefault
   // Condition: a limit of plaintext that is no count of bytes is refused.

@@ -1,5 +1,6 @@
 import { primitives } from '#crypto'
 import { type Bytes, concat } from '../core/bytes.ts'
+import { checkGiven } from '../core/given.ts'
 import { checkHeaderMac, rawDataKeyOf } from './body-key.ts'
 import { headerMac } from './derive.ts'
 import { systemEntropy } from './entropy.ts'
@@ -31,6 +32,7 @@ export interface RewrapOptions {
  */
 export async function rewrap(envelope: Uint8Array, options: RewrapOptions): Promise<Bytes> {
   checkBytes(envelope, 'envelope')
+  checkGiven(options, 'options')
   checkKeyring(options.with)
   const wrappers = wrappersOf(await currentRecipients(options.to))
   const header = parseHeader(envelope)

@@ -1,6 +1,7 @@
 import { primitives } from '#crypto'
 import { platform } from '#platform'
 import type { Bytes } from '../core/bytes.ts'
+import { checkGiven } from '../core/given.ts'
 import { andThen, type MaybePromise } from '../core/maybe-promise.ts'
 import type { MacKey } from '../crypto/primitives.ts'
 import type { BodyKey } from './body-key.ts'
@@ -39,7 +40,9 @@ interface Beginning {
 }
 
 /** Throws for options that no caller may give. */
-export function checkSealOptions({ to, context }: SealOptions): void {
+export function checkSealOptions(options: SealOptions): void {
+  checkGiven(options, 'options')
+  const { to, context } = options
   checkRecipients(to)
   contextOf(context)
 }
@@ -116,6 +119,7 @@ export function sealWith(entropy: Entropy, plaintext: Uint8Array, options: SealO
  * @see SVE1 §10.1, §10.2; C2SP chunked-encryption
  */
 export async function seal(bytes: Uint8Array, options: SealOptions): Promise<Bytes> {
+  checkGiven(options, 'options')
   return sealBytes(bytes, options)
 }
 

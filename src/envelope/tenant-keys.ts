@@ -1,6 +1,7 @@
 import { platform } from '#platform'
 import { fromBase64url, toBase64url } from '../core/base64url.ts'
 import { CountersignError, isCountersignError } from '../core/errors.ts'
+import { checkGiven } from '../core/given.ts'
 import { randomBytes } from '../core/random.ts'
 import { createKeyring, emptyKeyring, type Keyring } from './keyring.ts'
 import { optionInvalid } from './misuse.ts'
@@ -155,5 +156,6 @@ async function asked<T>(work: () => Promise<T>): Promise<T> {
  * @see NIST SP 800-88 Rev. 1 §2.6 (cryptographic erase)
  */
 export function tenantKeys(options: TenantKeysOptions): TenantKeys {
+  checkGiven(options, 'options')
   return new TenantKeyrings(options)
 }

@@ -1,5 +1,6 @@
 import { fromBase64url, toBase64url } from '../core/base64url.ts'
 import { fromUtf8, utf8 } from '../core/bytes.ts'
+import { checkGiven } from '../core/given.ts'
 import type { EnvelopeContext } from './context.ts'
 import { optionInvalid } from './misuse.ts'
 import { type OpenOptions, open } from './open.ts'
@@ -39,6 +40,7 @@ export function checkContext(context: EnvelopeContext | undefined): void {
  * @see SVE1 §10.8
  */
 export async function sealText(text: string, options: SealTextOptions): Promise<string> {
+  checkGiven(options, 'options')
   checkContext(options.context)
   // Condition: what is sealed as a text but is not a well-formed string is refused.
   if (typeof text !== 'string' || fromUtf8(utf8(text)) !== text)
@@ -56,6 +58,7 @@ export async function sealText(text: string, options: SealTextOptions): Promise<
  * @see SVE1 §10.8
  */
 export async function openText(sealed: string, options: OpenTextOptions): Promise<string> {
+  checkGiven(options, 'options')
   checkContext(options.context)
   const bytes = await open(bytesOf(sealed), options)
   try {

@@ -1,4 +1,5 @@
 import { CountersignError, isCountersignError } from '../core/errors.ts'
+import { checkGiven } from '../core/given.ts'
 import type { Jwk } from '../crypto/primitives.ts'
 import { suiteOf, suiteOfKey } from '../crypto/suites.ts'
 import { fileSource } from './file-source.ts'
@@ -101,6 +102,7 @@ export function selfIssued(key: Jwk | JwkSet): CredentialSource {
  * @see draft-ietf-wimse-workload-creds
  */
 export function issued(credentials: { readonly key: Jwk | JwkSet; readonly token: string }): CredentialSource {
+  checkGiven(credentials, 'issued', 'give key and token')
   const { key, token } = credentials
   // Condition: issued credentials without a token are refused.
   if (typeof token !== 'string') throw invalid('token', 'give the workload identity token, or use selfIssued')

@@ -2,6 +2,7 @@ import { primitives } from '#crypto'
 import { toBase64url } from '../core/base64url.ts'
 import { utf8 } from '../core/bytes.ts'
 import { CountersignError } from '../core/errors.ts'
+import { checkGiven } from '../core/given.ts'
 import { randomBytes, randomNonce } from '../core/random.ts'
 import { generateCurveKey } from '../crypto/curves.ts'
 import type { Jwk } from '../crypto/primitives.ts'
@@ -50,6 +51,7 @@ export function hasPrivateMembers(jwk: Jwk): boolean {
  * @see RFC 7517 §4, RFC 7518 §6
  */
 export function publicJwk(jwk: Jwk): Jwk {
+  checkGiven(jwk, 'publicJwk', 'give a JWK')
   // Condition: a symmetric key has no public half to give away.
   if (!['EC', 'OKP', 'RSA'].includes(jwk.kty)) throw keyInvalid('give a key of type EC, OKP or RSA')
   const members = Object.entries(jwk).filter(([name]) => !PRIVATE_MEMBERS.includes(name) && name !== 'key_ops')
@@ -114,7 +116,9 @@ const generators: Readonly<Record<KeyAlgorithm, () => Promise<Jwk>>> = Object.fr
  * const key = await generateKey({ alg: 'ES256' })
  * @see RFC 7517, RFC 8037
  */
-export async function generateKey({ alg, kid }: GenerateKeyOptions): Promise<Jwk> {
+export async function generateKey(options: GenerateKeyOptions): Promise<Jwk> {
+  checkGiven(options, 'generateKey')
+  const { alg, kid } = options
   // Condition: a key for an unknown algorithm is not made.
   if (!Object.hasOwn(generators, alg)) {
     const fix = `write one of ${Object.keys(generators).join(', ')}`

@@ -1,6 +1,7 @@
 import { toBase64 } from '../core/base64url.ts'
 import { type Clock, nowSeconds, systemClock } from '../core/clock.ts'
 import { CountersignError, isCountersignError } from '../core/errors.ts'
+import { checkGiven } from '../core/given.ts'
 import { andThen, type MaybePromise } from '../core/maybe-promise.ts'
 import type { Jwk } from '../crypto/primitives.ts'
 import { type SignatureAlgorithm, signerOf } from './algorithms.ts'
@@ -65,6 +66,7 @@ export async function signMessage(
   message: RequestMessage | ResponseMessage,
   options: SignMessageOptions,
 ): Promise<SignatureHeaders> {
+  checkGiven(options, 'options')
   return signNow(message, options)
 }
 

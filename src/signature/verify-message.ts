@@ -1,5 +1,6 @@
 import { type Clock, nowSeconds, systemClock } from '../core/clock.ts'
 import { CountersignError } from '../core/errors.ts'
+import { checkGiven } from '../core/given.ts'
 import { andThen, type MaybePromise, settle } from '../core/maybe-promise.ts'
 import type { Jwk } from '../crypto/primitives.ts'
 import { type SignatureAlgorithm, type Verifier, verifierOf } from './algorithms.ts'
@@ -74,6 +75,7 @@ export async function verifyMessage(
   message: RequestMessage | ResponseMessage,
   options: VerifyMessageOptions,
 ): Promise<MessageProof> {
+  checkGiven(options, 'options')
   return verifyNow(message, options)
 }
 

@@ -135,6 +135,6 @@ export function responseOf(result: CallResult): Response {
 }
 
 /** What is known of a response, if it is one of ours. */
-export function factsOf(response: object): AnswerFacts | undefined {
-  return SecuredResponse.factsOf(response)
+export function factsOf(response: unknown): AnswerFacts | undefined {
+  return SecuredResponse.factsOf(Object(response))
 }

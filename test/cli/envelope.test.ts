@@ -188,6 +188,8 @@ describe('countersign envelope', () => {
     for (const args of [
       [],
       ['nothing'],
+      ['init'],
+      ['init', 'acme.internal'],
       ['envelope'],
       ['envelope', 'toString'],
       ['envelope', 'seal'],
@@ -237,6 +239,27 @@ describe('the command as a process', () => {
     sealing.stdin.end()
     expect(await ended).toBe(0)
     expect(length).toBe(64 * 262_144)
+  })
+
+  it('a standard input that is a folder or a disk, which Node would take for nothing, is refused', async () => {
+    for (const name of ['seal', 'open', 'rewrap', 'inspect']) {
+      const keys = name === 'inspect' ? [] : ['--keyring', 'keys.json']
+      const stdin = openSync(folder, 'r')
+      const child = spawn(process.execPath, [main, 'envelope', name, ...keys], {
+        cwd: folder,
+        stdio: [stdin, 'pipe', 'pipe'],
+      })
+      let said = ''
+      child.stdout?.on('data', (text: Buffer) => {
+        said += text
+      })
+      child.stderr?.on('data', (text: Buffer) => {
+        said += text
+      })
+      expect(await new Promise((resolve) => child.once('close', resolve))).toBe(1)
+      closeSync(stdin)
+      expect(said).toBe('countersign: standard input: give a file or a pipe, or name it as <in>\n')
+    }
   })
 
   it('fails where what is piped was cut off', async () => {
