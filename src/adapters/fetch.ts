@@ -1,5 +1,5 @@
 import type { Bytes } from '../core/bytes.ts'
-import { isCountersignError } from '../core/errors.ts'
+import { CountersignError, isCountersignError } from '../core/errors.ts'
 import type { HttpRequest, HttpResponse } from '../core/message.ts'
 import type { EnvelopeOpener } from '../envelope/open-stream.ts'
 import { admit } from '../flow/admit.ts'
@@ -15,6 +15,7 @@ import type { Arrival, Upload } from '../flow/inbound/stages.ts'
 import { Passage } from '../flow/passage.ts'
 import { problemOf } from '../flow/problem.ts'
 import { hasRecords } from '../flow/record-type.ts'
+import { recordCallee } from '../flow/trail.ts'
 import { fieldsOf, headersOf, readStream } from '../flow/whatwg.ts'
 import { engineOf, type Workload } from '../flow/workload.ts'
 import { bindCall, boundCall } from './call-of.ts'
@@ -86,7 +87,9 @@ async function guarded(
   if (admission.kind === 'answered') return { response: toResponse(await answerSelf(guard, admission)) }
   const inner = handlerRequest(request, admission)
   bindCall(inner, admission.call)
-  const handled = await run(guard, admission, () => handler(inner))
+  const { signal } = request
+  const handled = await run(guard, admission, { signal, handle: () => handler(inner) })
+  if (handled === 'gone') return { response: nobody(guard, admission) }
   if (isSource(handled)) return streamed(guard, admission, handled)
   return { response: toResponse(await answerHandled(guard, admission.stage, handled)) }
 }
@@ -95,17 +98,39 @@ async function guarded(
 interface Flowing {
   readonly head: HttpResponse
   readonly source: ByteSource
+  /** Whether whoever called is there still. */
+  readonly signal: AbortSignal
 }
 
-function isSource(handled: HandlerAnswer | Flowing): handled is Flowing {
+/** Whoever called has gone away while the answer was gathered. */
+type Handled = HandlerAnswer | Flowing | 'gone'
+
+function isSource(handled: Handled): handled is Flowing {
   return typeof handled === 'object' && 'source' in handled
 }
 
-async function streamed(guard: GuardSettings, { stage }: Admitted, { head, source }: Flowing): Promise<Given> {
+/** Nobody gets this answer. */
+function nobody(guard: GuardSettings, { stage }: Admitted): Response {
+  const error = new CountersignError('transport-failed', { detail: { step: 'answer' } })
+  recordCallee(guard, { stage, answer: undefined, effect: 'allow', error })
+  return new Response(null, { status: 500 })
+}
+
+/** Calls back once when the signal is aborted; gives what ends that. */
+function onAbort(signal: AbortSignal, callback: () => void): () => void {
+  if (signal.aborted) callback()
+  signal.addEventListener('abort', callback, { once: true })
+  return () => signal.removeEventListener('abort', callback)
+}
+
+async function streamed(guard: GuardSettings, { stage }: Admitted, { head, source, signal }: Flowing): Promise<Given> {
   try {
     const begun = await answerStreamed(guard, stage, head)
     const passage = new Passage(source, begun.body, begun.first)
     const flowing = passage.ended.then(begun.ended)
+    // Not every runtime cancels the body as well.
+    const unwatch = onAbort(signal, () => passage.fail(signal.reason))
+    void flowing.then(unwatch)
     const { status, fields } = begun.head
     return { response: new Response(streamOf(passage), { status, headers: headersOf(fields) }), flowing }
   } catch (cause) {
@@ -127,13 +152,16 @@ async function guardedAgain(guard: GuardSettings, { request, known, handler }: A
   return refusal === undefined ? handler(request) : toResponse(problemOf(refusal.code, known.id))
 }
 
-async function run(
-  guard: GuardSettings,
-  admission: Admitted,
-  body: () => Response | Promise<Response>,
-): Promise<HandlerAnswer | Flowing> {
+/** A handler that is called, and whether whoever called is there still. */
+interface Running {
+  readonly signal: AbortSignal
+  handle(): Response | Promise<Response>
+}
+
+async function run(guard: GuardSettings, admission: Admitted, { signal, handle }: Running): Promise<Handled> {
   try {
-    const answer = await readAnswer(guard, admission, await runInCall(admission.call, body))
+    const response = await runInCall(admission.call, handle)
+    const answer = await readAnswer(guard, admission, { response, signal })
     return typeof answer === 'string' || isSource(answer) ? answer : { ...answer, refused: refusalOf(admission.call) }
   } catch (cause) {
     tellOperator(cause)
@@ -207,8 +235,8 @@ function handlerRequest(request: Request, { stage }: Admitted): Request {
 async function readAnswer(
   guard: GuardSettings,
   { stage }: Admitted,
-  response: Response,
-): Promise<HandlerAnswer | Flowing> {
+  { response, signal }: { readonly response: Response; readonly signal: AbortSignal },
+): Promise<Handled> {
   const head = { status: response.status, fields: fieldsOf(response.headers) }
   if (response.body === null) return { ...head, body: undefined }
   const type = response.headers.get('content-type') ?? ''
@@ -216,11 +244,23 @@ async function readAnswer(
   // Events and lines are read as they come; events have no end that could be waited for.
   const isLive = isStreamable ? hasRecords(type) : type.toLowerCase().startsWith('text/event-stream')
   const source = sourceOf(response.body)
-  const read = isLive ? source : await readUpTo(source, guard.maxBodyBytes)
+  const read = isLive ? source : await gather(source, guard.maxBodyBytes, signal)
+  if (read === 'gone') return 'gone'
   if (read instanceof Uint8Array) return { ...head, body: read.length === 0 ? undefined : read }
-  if (isStreamable) return { head, source: read }
+  if (isStreamable) return { head, source: read, signal }
   await read.cancel()
   return 'too-large'
+}
+
+/** As `readUpTo`, for as long as somebody waits for it. */
+async function gather(source: ByteSource, maxBytes: number, signal: AbortSignal): Promise<Bytes | ByteSource | 'gone'> {
+  const unwatch = onAbort(signal, () => void source.cancel(signal.reason).catch(() => undefined))
+  try {
+    const read = await readUpTo(source, maxBytes)
+    return signal.aborted && read instanceof Uint8Array ? 'gone' : read
+  } finally {
+    unwatch()
+  }
 }
 
 function toResponse(answer: HttpAnswer): Response {

@@ -1,6 +1,7 @@
-import { expect, it, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { callOf } from '../../src/adapters/call-of.ts'
 import { guard } from '../../src/adapters/fetch.ts'
+import { utf8 } from '../../src/core/bytes.ts'
 import { currentCall } from '../../src/flow/call-context.ts'
 import { engineOf } from '../../src/flow/workload.ts'
 import { selfIssued } from '../../src/keys/credentials.ts'
@@ -179,4 +180,45 @@ it('says why an answer did not leave as a stream', async () => {
   await orders.audit.flush()
   const callee = domain.sink.events.filter(({ side }) => side === 'callee').at(-1)
   expect(callee).toMatchObject({ code: 'answer-unsignable', step: 'content-encoding' })
+})
+
+describe('an answer whose caller goes away, which the runtime tells by the signal alone', () => {
+  async function leaving(headers: Record<string, string>) {
+    const domain = await testDomain('acme.test')
+    const ledger = await domain.workload('ledger')
+    const left: unknown[] = []
+    const waited: Promise<unknown>[] = []
+    const context = { waitUntil: (promise: Promise<unknown>) => waited.push(promise) }
+    const slow = () => {
+      const start = (controller: ReadableStreamDefaultController) => controller.enqueue(utf8('data: 1\n\n'))
+      const cancel = (reason: unknown) => void left.push(reason)
+      return new Response(new ReadableStream({ start, cancel }), { headers })
+    }
+    const handle = guard(ledger, { policy: allowAuthenticated() }, (_request, _context: object) => slow())
+    const gone = new AbortController()
+    const told = vi.spyOn(console, 'error')
+    const transport = (url: string, init: RequestInit) =>
+      handle(new Request(url, { ...init, signal: gone.signal }), context)
+    const peers = { 'https://ledger.test': ledger.id }
+    const orders = await domain.workload('orders', { transport, peers, sessions: false })
+    const answer = orders.fetch('https://ledger.test/').then((response) => response.text())
+    const reason = new Error('the caller went away')
+    setTimeout(() => gone.abort(reason), 50)
+    await expect(answer).rejects.toBeInstanceOf(Error)
+    await Promise.all(waited)
+    expect([left, told.mock.calls]).toEqual([[reason], []])
+    told.mockRestore()
+    return domain.sink.events.filter(({ side }) => side === 'callee')
+  }
+
+  it('is gathered no longer', async () => {
+    const events = await leaving({ 'content-type': 'text/plain' })
+    expect(events).toMatchObject([{ effect: 'allow', code: 'transport-failed', step: 'answer' }])
+    expect(events[0]?.status).toBeUndefined()
+  })
+
+  it('streams no longer', async () => {
+    const events = await leaving({ 'content-type': 'text/event-stream' })
+    expect(events).toMatchObject([{ effect: 'allow', code: 'transport-failed', step: 'answer', status: 200 }])
+  })
 })
