@@ -40,5 +40,6 @@ export function closeAnswer(res: ServerResponse & { _closed: boolean }): void {
   res.destroy()
   if (res.socket !== null || res.closed) return
   res._closed = true
-  res.emit('close')
+  // Later: a listener that throws is not to keep it from the other answers.
+  process.nextTick(() => res.emit('close'))
 }

@@ -104,6 +104,21 @@ describe('a connection that is lost', () => {
   })
 })
 
+/** What ends the process, if nobody else were asked: the test is. */
+function uncaught(): unknown[] {
+  const thrown: unknown[] = []
+  const before = process.listeners('uncaughtException')
+  beforeAll(() => {
+    process.removeAllListeners('uncaughtException')
+    process.on('uncaughtException', (error) => thrown.push(error))
+  })
+  afterAll(() => {
+    process.removeAllListeners('uncaughtException')
+    for (const listener of before) process.on('uncaughtException', listener)
+  })
+  return thrown
+}
+
 describe('an upload whose handler has answered before all of it arrived', () => {
   const whole = Buffer.alloc(900_000, 'GET /within HTTP/1.1\r\nHost: x\r\n\r\n')
 
@@ -132,15 +147,29 @@ describe('an upload whose handler has answered before all of it arrived', () => 
 })
 
 describe('a handler whose listener throws', () => {
-  const before = process.listeners('uncaughtException')
-  const thrown: unknown[] = []
-  beforeAll(() => {
-    process.removeAllListeners('uncaughtException')
-    process.on('uncaughtException', (error) => thrown.push(error))
-  })
-  afterAll(() => {
-    process.removeAllListeners('uncaughtException')
-    for (const listener of before) process.on('uncaughtException', listener)
+  const thrown = uncaught()
+
+  it('keeps nobody else from hearing that the connection was lost', async () => {
+    thrown.length = 0
+    const bug = new TypeError('a bug of the handler')
+    const closed: (string | undefined)[] = []
+    const service = await serve((req, res) => {
+      res.on('close', () => {
+        closed.push(req.url)
+        // Those that wait for their turn: of the first one Node tells, before it tells anybody else.
+        if (req.url !== '/1') throw bug
+      })
+      pipeline(endless(), res).catch(() => undefined)
+    })
+    const calls = await Promise.all(['/1', '/2', '/3'].map((path) => written(service, path)))
+    const wire = new Wire(service.port)
+    await once(wire.socket, 'connect')
+    wire.socket.pause()
+    wire.send(calls.map(({ head }) => head).join(''))
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    wire.socket.destroy()
+    await expect.poll(() => closed.length).toBe(3)
+    await expect.poll(() => thrown).toEqual([bug, bug])
   })
 
   it.each(['data', 'end'])('is to blame itself, and not the body it was given: %s', async (event) => {
