@@ -183,13 +183,14 @@ it('says why an answer did not leave as a stream', async () => {
 })
 
 describe('an answer whose caller goes away, which the runtime tells by the signal alone', () => {
-  async function leaving(headers: Record<string, string>) {
+  async function leaving(headers: Record<string, string>, handlerMs = 0) {
     const domain = await testDomain('acme.test')
     const ledger = await domain.workload('ledger')
     const left: unknown[] = []
     const waited: Promise<unknown>[] = []
     const context = { waitUntil: (promise: Promise<unknown>) => waited.push(promise) }
-    const slow = () => {
+    const slow = async () => {
+      await new Promise((resolve) => setTimeout(resolve, handlerMs))
       const start = (controller: ReadableStreamDefaultController) => controller.enqueue(utf8('data: 1\n\n'))
       const cancel = (reason: unknown) => void left.push(reason)
       return new Response(new ReadableStream({ start, cancel }), { headers })
@@ -215,6 +216,11 @@ describe('an answer whose caller goes away, which the runtime tells by the signa
     const events = await leaving({ 'content-type': 'text/plain' })
     expect(events).toMatchObject([{ effect: 'allow', code: 'transport-failed', step: 'answer' }])
     expect(events[0]?.status).toBeUndefined()
+  })
+
+  it('is not gathered where it comes too late', async () => {
+    const events = await leaving({ 'content-type': 'text/plain' }, 100)
+    expect(events).toMatchObject([{ effect: 'allow', code: 'transport-failed', step: 'answer' }])
   })
 
   it('streams no longer', async () => {

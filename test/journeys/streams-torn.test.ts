@@ -124,8 +124,10 @@ describe('an upload whose handler has answered before all of it arrived', () => 
 
   it.each([200, 403, 413])('is read past, changed or not, and never taken for another request: %i', async (status) => {
     const paths: (string | undefined)[] = []
+    const ended: (string | undefined)[] = []
     const service = await serve((req, res) => {
       paths.push(req.url)
+      req.on('end', () => ended.push(req.url))
       res.writeHead(status).end(`answered ${paths.length}`)
     })
     const wire = new Wire(service.port)
@@ -142,6 +144,7 @@ describe('an upload whose handler has answered before all of it arrived', () => 
     const last = await written(service, '/last')
     await wire.send(last.head).until(new RegExp(`(HTTP/1.1 ${status}[\\s\\S]*){4}`))
     expect([paths, wire.socket.destroyed]).toEqual([['/0', '/1', '/2', '/last'], false])
+    await expect.poll(() => ended).toEqual(['/0', '/1', '/2', '/last'])
     wire.socket.destroy()
   })
 })
