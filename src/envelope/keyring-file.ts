@@ -1,6 +1,4 @@
-import { andThen, type MaybePromise } from '../core/maybe-promise.ts'
-import { fileSource } from '../keys/file-source.ts'
-import type { Watch } from '../platform/platform.ts'
+import { FollowedFile } from '../keys/followed-file.ts'
 import { createKeyring, type Keyring } from './keyring.ts'
 import { optionInvalid } from './misuse.ts'
 import { follow } from './recipients.ts'
@@ -22,76 +20,6 @@ export interface KeyringFileOptions {
   readonly onRejected?: (error: unknown) => void
 }
 
-interface Version {
-  readonly text: string
-  readonly keyring: Keyring
-}
-
-class FollowedKeyring {
-  readonly #path: string
-  readonly #options: KeyringFileOptions
-  readonly #watch: Watch | undefined
-  #current: Version | undefined
-  #failure: unknown
-  #isClosed = false
-  /** One reading at a time, in order: none that began earlier can end later and put an older version in place. */
-  #queue: Promise<void>
-
-  constructor(path: string, options: KeyringFileOptions) {
-    this.#path = path
-    this.#options = options
-    const source = this.#source()
-    this.#watch = source.watch?.(() => {
-      this.#queue = this.#queue.then(() => this.#load())
-    })
-    this.#queue = this.#load()
-  }
-
-  get keyring(): Keyring | undefined {
-    return this.#current?.keyring
-  }
-
-  current(): MaybePromise<Keyring> {
-    return this.#current?.keyring ?? andThen(this.#queue, () => this.#inUse())
-  }
-
-  async ready(): Promise<void> {
-    await this.#queue
-    this.#inUse()
-  }
-
-  close(): void {
-    this.#isClosed = true
-    this.#watch?.close()
-  }
-
-  #source() {
-    const made = (text: string): Version => {
-      const known = this.#current
-      return known?.text === text ? known : { text, keyring: createKeyring(readKeyring(text)) }
-    }
-    return fileSource(this.#path, made, 'key-invalid')
-  }
-
-  #inUse(): Keyring {
-    // Condition: a keyring file that could not be read or used neither seals nor opens.
-    if (this.#current === undefined)
-      throw this.#failure ?? optionInvalid('keyringFile', 'it was closed before it was read')
-    return this.#current.keyring
-  }
-
-  async #load(): Promise<void> {
-    try {
-      const version = await this.#source().load()
-      if (!this.#isClosed) this.#current = version
-    } catch (error) {
-      this.#failure = error
-      // Condition: a keyring file that is broken changes nothing: the version before it stays in use.
-      if (!this.#isClosed) this.#options.onRejected?.(error)
-    }
-  }
-}
-
 /**
  * Makes a keyring from a JSON file, read at once and watched: `{ "primary": "2026-11", "keys": { "2026-11": <JWK>,
  * "2026-05": { "key": <JWK>, "state": "open-only" } } }`, with JWKs of type `oct` (32 bytes in `k`) or private ones on P-256
@@ -111,16 +39,22 @@ class FollowedKeyring {
 export function keyringFile(path: string, options: KeyringFileOptions = {}): KeyringFile {
   // Condition: a keyring file without a path is refused.
   if (typeof path !== 'string' || path === '') throw optionInvalid('keyringFile', 'give the path of a keyring file')
-  const followed = new FollowedKeyring(path, options)
+  const followed = new FollowedFile({
+    path,
+    parse: (text) => createKeyring(readKeyring(text)),
+    code: 'key-invalid',
+    unread: () => optionInvalid('keyringFile', 'it is not read yet: wait for ready()'),
+    rejected: (error) => options.onRejected?.(error),
+  })
   const made = Object.freeze({
     get kid() {
-      return followed.keyring?.kid ?? ''
+      return followed.held?.kid ?? ''
     },
     get kids() {
-      return followed.keyring?.kids ?? []
+      return followed.held?.kids ?? []
     },
     ready: () => followed.ready(),
     close: () => followed.close(),
   })
-  return follow(made, () => followed.current())
+  return follow(made, () => followed.soon())
 }

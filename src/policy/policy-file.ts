@@ -1,10 +1,8 @@
 import type { Clock } from '../core/clock.ts'
-import { CountersignError, type ErrorDetail, isCountersignError } from '../core/errors.ts'
-import type { MaybePromise } from '../core/maybe-promise.ts'
+import { CountersignError } from '../core/errors.ts'
+import { andThen, type MaybePromise } from '../core/maybe-promise.ts'
 import type { Report } from '../core/notice.ts'
-import { fileSource } from '../keys/file-source.ts'
-import type { Source } from '../keys/source.ts'
-import type { Watch } from '../platform/platform.ts'
+import { ReportedFile } from '../keys/reported-file.ts'
 import type { CompiledPolicy } from './compile.ts'
 import { decide } from './decide.ts'
 import type { Authorizer, Decision, PolicyQuestion } from './decision.ts'
@@ -55,118 +53,30 @@ export function policyFile(path: string, options: PolicyOptions = {}): PolicyFil
   return new FollowedPolicy(path, clockOf(options)).asPolicy()
 }
 
-interface Version {
-  /** What it was read from: the same text again is no change. */
-  readonly text: string
-  readonly compiled: CompiledPolicy
-}
-
 class FollowedPolicy {
-  readonly #path: string
   readonly #clock: Clock
-  readonly #source: Source<Version>
-  readonly #watch: Watch | undefined
-  readonly #reports = new Set<Report>()
-  #current: Version | undefined
-  /** Why the newest version is not in use: who listens only later hears of it too. */
-  #failure: unknown
-  #isClosed = false
-  #isWaiting = false
-  #queue: Promise<void>
+  readonly #followed: ReportedFile<CompiledPolicy>
 
   constructor(path: string, clock: Clock) {
-    this.#path = path
     this.#clock = clock
-    this.#source = fileSource(path, (text) => ({ text, compiled: compileDocument(JSON.parse(text)) }), 'policy-invalid')
-    // Watching begins before the first reading, so that no change falls between the two.
-    this.#watch = this.#source.watch?.(() => this.#reload())
-    this.#queue = this.#load()
+    const parse = (text: string) => compileDocument(JSON.parse(text))
+    const unread = () => new CountersignError('policy-unavailable', { detail: { step: 'policy' } })
+    const notices = { changed: 'policy.changed', rejected: 'policy.rejected' } as const
+    this.#followed = new ReportedFile({ path, parse, code: 'policy-invalid', unread }, notices)
   }
 
   asPolicy(): ReportingPolicyFile {
-    const demandsSealing = () => this.#current?.compiled.demandsSealing ?? false
+    const { file } = this.#followed
     return Object.freeze({
-      decide: (question: PolicyQuestion) => this.#decide(question),
-      explain: (question: PolicyQuestion): Explanation => explain(this.#inUse(), question, this.#clock.now()),
+      decide: (question: PolicyQuestion) =>
+        andThen(file.soon(), (compiled) => decide(compiled, question, this.#clock.now())),
+      explain: (question: PolicyQuestion): Explanation => explain(file.current(), question, this.#clock.now()),
       get demandsSealing() {
-        return demandsSealing()
+        return file.held?.demandsSealing ?? false
       },
-      ready: () => this.#ready(),
-      close: () => this.#close(),
-      bindReport: (report: Report) => this.#bind(report),
+      ready: () => file.ready(),
+      close: () => this.#followed.close(),
+      bindReport: (report: Report) => this.#followed.bind(report),
     })
-  }
-
-  #decide(question: PolicyQuestion): MaybePromise<Decision> {
-    if (this.#current !== undefined || this.#failure !== undefined) return this.#decideNow(question)
-    return this.#queue.then(() => this.#decideNow(question))
-  }
-
-  #decideNow(question: PolicyQuestion): Decision {
-    return decide(this.#inUse(), question, this.#clock.now())
-  }
-
-  #inUse(): CompiledPolicy {
-    if (this.#current !== undefined) return this.#current.compiled
-    // Condition: a policy file that could not be read or used decides nothing.
-    throw this.#failure ?? new CountersignError('policy-unavailable', { detail: { step: 'policy' } })
-  }
-
-  async #ready(): Promise<void> {
-    await this.#queue
-    this.#inUse()
-  }
-
-  /** One reading at a time, in order: none that began earlier can end later and put an older version in place. */
-  #reload(): void {
-    if (this.#isWaiting) return
-    this.#isWaiting = true
-    this.#queue = this.#queue.then(() => {
-      this.#isWaiting = false
-      return this.#load()
-    })
-  }
-
-  async #load(): Promise<void> {
-    if (this.#isClosed) return
-    try {
-      this.#take(await this.#source.load())
-    } catch (error) {
-      this.#refuse(error)
-    }
-  }
-
-  #take(version: Version): void {
-    const isFirst = this.#current === undefined && this.#failure === undefined
-    this.#failure = undefined
-    if (version.text === this.#current?.text) return
-    this.#current = version
-    if (!isFirst) this.#tell('policy.changed', { option: this.#path })
-  }
-
-  #refuse(error: unknown): void {
-    // Condition: an invalid new version of a policy file leaves the one before in place.
-    this.#failure = error
-    this.#tell('policy.rejected', this.#detailOf(error))
-  }
-
-  #detailOf(error: unknown): ErrorDetail {
-    return isCountersignError(error) ? error.detail : { option: this.#path }
-  }
-
-  #tell(type: 'policy.changed' | 'policy.rejected', detail: ErrorDetail): void {
-    if (this.#isClosed) return
-    for (const report of this.#reports) report(type, detail)
-  }
-
-  #bind(report: Report): void {
-    if (this.#reports.has(report)) return
-    this.#reports.add(report)
-    if (this.#failure !== undefined) report('policy.rejected', this.#detailOf(this.#failure))
-  }
-
-  #close(): void {
-    this.#isClosed = true
-    this.#watch?.close()
   }
 }

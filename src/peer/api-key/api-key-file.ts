@@ -1,10 +1,8 @@
-import { CountersignError, type ErrorDetail, isCountersignError } from '../../core/errors.ts'
+import { CountersignError } from '../../core/errors.ts'
 import { andThen, type MaybePromise } from '../../core/maybe-promise.ts'
-import type { NoticeType, Report } from '../../core/notice.ts'
+import type { Report } from '../../core/notice.ts'
 import { checkOptions } from '../../core/options.ts'
-import { fileSource } from '../../keys/file-source.ts'
-import type { Source } from '../../keys/source.ts'
-import type { Watch } from '../../platform/platform.ts'
+import { ReportedFile } from '../../keys/reported-file.ts'
 import type { ApiKeyFileOptions } from './api-key-file-options.ts'
 import { type FollowedStore, followed } from './followed.ts'
 import { parseKeyFile } from './key-file.ts'
@@ -56,119 +54,43 @@ export function apiKeyFile(path: string, options: ApiKeyFileOptions = {}): ApiKe
   return new FollowedApiKeys(path, lastUse).asStore()
 }
 
-interface Version {
-  /** What it was read from: the same text again is no change. */
-  readonly text: string
-  readonly records: ReadonlyMap<string, ApiKeyRecord>
-}
+type Records = ReadonlyMap<string, ApiKeyRecord>
 
 class FollowedApiKeys {
-  readonly #path: string
-  readonly #source: Source<Version>
-  readonly #watch: Watch | undefined
-  readonly #reports = new Set<Report>()
+  readonly #followed: ReportedFile<Records>
   readonly #lastUse: LastUseFile | undefined
-  #current: Version | undefined
-  /** Why the newest version is not in use: who listens only later hears of it too. */
-  #failure: unknown
-  #isClosed = false
-  #isWaiting = false
-  #queue: Promise<void>
 
   constructor(path: string, lastUse: string | false) {
-    this.#path = path
-    this.#source = fileSource(path, (text) => ({ text, records: parseKeyFile(text) }))
-    if (lastUse !== false) {
-      this.#lastUse = new LastUseFile(lastUse, {
-        isKnown: (id) => this.#current?.records.has(id) === true,
-        failed: (detail) => this.#tell('api-keys.use-unwritten', detail),
-      })
-    }
-    // Watching begins before the first reading, so that no change falls between the two.
-    this.#watch = this.#source.watch?.(() => this.#reload())
-    this.#queue = this.#load()
+    const notices = { changed: 'api-keys.changed', rejected: 'api-keys.rejected' } as const
+    const options = { path, parse: parseKeyFile, code: 'option-invalid', unread } as const
+    this.#followed = new ReportedFile<Records>(options, notices)
+    if (lastUse === false) return
+    this.#lastUse = new LastUseFile(lastUse, {
+      isKnown: (id) => this.#followed.file.held?.has(id) === true,
+      failed: (detail) => this.#followed.tell('api-keys.use-unwritten', detail),
+    })
   }
 
   asStore(): ApiKeyFile & FollowedStore {
+    const { file } = this.#followed
     return Object.freeze({
       ...followed,
-      find: (id: string) => this.#find(id),
+      find: (id: string) => andThen(file.soon(), (records) => records.get(id)),
       touched: (id: string, at: number) => this.#lastUse?.touched(id, at),
-      ready: () => this.#ready(),
+      ready: () => file.ready(),
       flush: async () => this.#lastUse?.flush(),
       close: () => this.#close(),
-      bindReport: (report: Report) => this.#bind(report),
+      bindReport: (report: Report) => this.#followed.bind(report),
     })
-  }
-
-  #find(id: string): MaybePromise<ApiKeyRecord | undefined> {
-    const isRead = this.#current !== undefined || this.#failure !== undefined
-    return andThen(isRead ? undefined : this.#queue, () => this.#inUse().records.get(id))
-  }
-
-  #inUse(): Version {
-    // Condition: an API key file that could not be read or used gives no answer about any key.
-    if (this.#current === undefined) throw this.#failure ?? closedEarly()
-    return this.#current
-  }
-
-  async #ready(): Promise<void> {
-    await this.#queue
-    this.#inUse()
-  }
-
-  /** One reading at a time, in order: none that began earlier can end later and put an older version in place. */
-  #reload(): void {
-    if (this.#isWaiting) return
-    this.#isWaiting = true
-    this.#queue = this.#queue.then(() => {
-      this.#isWaiting = false
-      return this.#load()
-    })
-  }
-
-  async #load(): Promise<void> {
-    if (this.#isClosed) return
-    try {
-      this.#take(await this.#source.load())
-    } catch (error) {
-      // Condition: an invalid or half written new version of an API key file leaves the one before in place.
-      this.#failure = error
-      this.#tell('api-keys.rejected', this.#detailOf(error))
-    }
-  }
-
-  #take(version: Version): void {
-    const isFirst = this.#current === undefined && this.#failure === undefined
-    this.#failure = undefined
-    if (version.text === this.#current?.text) return
-    this.#current = version
-    if (!isFirst) this.#tell('api-keys.changed', { option: this.#path })
-  }
-
-  #detailOf(error: unknown): ErrorDetail {
-    return isCountersignError(error) ? error.detail : { option: this.#path }
-  }
-
-  #tell(type: NoticeType, detail: ErrorDetail): void {
-    if (this.#isClosed) return
-    for (const report of this.#reports) report(type, detail)
-  }
-
-  #bind(report: Report): void {
-    if (this.#reports.has(report)) return
-    this.#reports.add(report)
-    if (this.#failure !== undefined) report('api-keys.rejected', this.#detailOf(this.#failure))
   }
 
   async #close(): Promise<void> {
-    this.#isClosed = true
-    this.#watch?.close()
+    this.#followed.close()
     await this.#lastUse?.flush()
   }
 }
 
-function closedEarly(): CountersignError {
-  const fix = 'it was closed before it was read'
+function unread(): CountersignError {
+  const fix = 'it is not read yet: wait for ready()'
   return new CountersignError('option-invalid', { detail: { option: 'apiKeyFile', fix } })
 }
