@@ -82,6 +82,7 @@ function takeStage(draft: Draft, stage: Reached): void {
     if (token.tokenId !== undefined) draft.tokenId = token.tokenId
   }
   if (peer?.authenticatedBy === API_KEY && typeof peer.claims.keyId === 'string') draft.keyId = peer.claims.keyId
+  if (peer?.authenticatedBy === 'bearer' && typeof peer.claims.jti === 'string') draft.tokenId = peer.claims.jti
   if (decision?.rule !== undefined) draft.rule = decision.rule
   if (stage.sealAnswer !== undefined) draft.sealed = stage.announced.sealed
   if (bytes !== undefined) draft.requestBytes = bytes.length

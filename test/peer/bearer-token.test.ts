@@ -92,7 +92,12 @@ describe('a call with an access token', () => {
     expect((await send(await mint({ scope: 'a entries:read' }))).status).toBe(200)
     await ledger.audit.flush()
     const event = domain.sink.events.findLast(({ side }) => side === 'callee')
-    expect(event).toMatchObject({ peer: `${ISSUER}/user-1`, authenticatedBy: 'bearer', effect: 'allow' })
+    expect(event).toMatchObject({
+      peer: `${ISSUER}/user-1`,
+      authenticatedBy: 'bearer',
+      effect: 'allow',
+      tokenId: 'token-1',
+    })
     expect((await send(await mint({ jti: '2', groups: ['entries:read'] }))).status).toBe(200)
     const denied = send(await mint({ scope: 'a' }))
     expect(await outcome(denied)).toBe('403 policy-denied policy')
