@@ -57,6 +57,8 @@ export interface Surroundings {
   isRevoked(what: Suspect): boolean
   /** The version of trust that counts now. */
   trust(): Trust
+  /** Looks for a newer version, since a key of this trust domain is not known; undefined where there is none. */
+  renewTrust(origin: string): Promise<Trust | undefined>
   /** What judges the certificates of callers. Throws `no-certificates` where the runtime has none. */
   certificates(): CertificateJudge
   /** Gives whether a workload has proven itself here since. */

@@ -2,7 +2,10 @@ import { primitives } from '#crypto'
 import { platform } from '#platform'
 import { toBase64url } from '../core/base64url.ts'
 import type { Clock } from '../core/clock.ts'
+import { isCountersignError } from '../core/errors.ts'
 import { andThen, type MaybePromise } from '../core/maybe-promise.ts'
+import { parseCertificate } from '../identity/certificate.ts'
+import { readSvid } from '../identity/svid.ts'
 import { HeldTokens } from '../token/held-tokens.ts'
 import type { Trust } from '../trust/trust.ts'
 import { type ShownCertificate, type VerifiedCertificate, verifyCertificate } from '../trust/verify-certificate.ts'
@@ -13,6 +16,8 @@ export interface JudgeContext {
   readonly toleranceSeconds: number
   /** The version of trust that counts now. */
   trust(): Trust
+  /** Looks for a newer version, since a CA of this trust domain is not known; undefined where there is none. */
+  renewTrust(origin: string): Promise<Trust | undefined>
 }
 
 interface Judged {
@@ -21,6 +26,8 @@ interface Judged {
 }
 
 const MAX_CHAINS = 1000
+/** What is said of a certificate whose CA is not known. */
+const UNKNOWN: ReadonlySet<string> = new Set(['no-anchor', 'trust-domain'])
 
 /**
  * Judges the certificates of callers at each of their requests: what held is verified anew under another version of trust,
@@ -83,11 +90,24 @@ export class CertificateJudge {
     if (others.length > 0) this.#chains.set(name, others)
   }
 
-  #verify(shown: ShownCertificate): Promise<Judged> {
-    const { clock, toleranceSeconds } = this.#around
+  /** A CA that was published a moment ago may not be known yet: it is looked for once. */
+  async #verify(shown: ShownCertificate): Promise<Judged> {
     const trust = this.#trust()
-    const verified = verifyCertificate(shown, { trust, clock, toleranceSeconds, role: 'client' })
-    return verified.then((value) => ({ generation: trust.generation, value }))
+    try {
+      return await this.#verifyBy(trust, shown)
+    } catch (error) {
+      const isUnknown = isCountersignError(error, 'certificate-invalid') && UNKNOWN.has(error.detail.step ?? '')
+      const { origin } = isUnknown ? readSvid(parseCertificate(shown.leaf), 'client') : { origin: '' }
+      const newer = isUnknown ? await this.#around.renewTrust(origin) : undefined
+      if (newer === undefined) throw error
+      return this.#verifyBy(newer, shown)
+    }
+  }
+
+  async #verifyBy(trust: Trust, shown: ShownCertificate): Promise<Judged> {
+    const { clock, toleranceSeconds } = this.#around
+    const value = await verifyCertificate(shown, { trust, clock, toleranceSeconds, role: 'client' })
+    return { generation: trust.generation, value }
   }
 }
 

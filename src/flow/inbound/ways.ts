@@ -50,6 +50,7 @@ export function surroundingsOf(engine: Engine): Surroundings {
     isRevoked: (what: Suspect) => trust.current().isRevoked(what),
     watch: (workload: string) => proven.watch(workload),
     trust: () => trust.current(),
+    renewTrust: (origin: string) => trust.renew(origin),
     certificates,
   })
   return around
