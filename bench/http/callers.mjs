@@ -3,10 +3,11 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { LEDGER, ORDERS } from './domain.mjs'
 import { checkAnswer, ENTRY, HEADERS, PATH } from './entry.mjs'
+import { readTokens } from './issued.mjs'
 import { openWorkload } from './workload.mjs'
 
 /** undici's pool, the fastest client there is for Node: what all secured calls but those of fetch travel by, too. */
-async function pool({ origin, connections, folder, tls, token }) {
+async function pool({ origin, connections, folder, tls, issuer }) {
   // Imported where it is used alone: undici puts its own agent under the fetch of the whole process.
   const { Pool } = await import('undici')
   const connect = tls && {
@@ -15,11 +16,16 @@ async function pool({ origin, connections, folder, tls, token }) {
     key: readFileSync(join(folder, 'client.key')),
   }
   const pooled = new Pool(origin, { connections, pipelining: 1, ...(connect ? { connect } : {}) })
-  const headers = token === undefined ? HEADERS : { ...HEADERS, authorization: `Bearer ${token}` }
-  const request = { path: PATH, method: 'POST', headers, body: ENTRY }
+  const tokens = issuer === undefined ? [undefined] : readTokens(folder)
+  const requests = tokens.map((token) => {
+    const headers = token === undefined ? HEADERS : { ...HEADERS, authorization: `Bearer ${token}` }
+    return { path: PATH, method: 'POST', headers, body: ENTRY }
+  })
+  let made = 0
   return {
+    /** Each token in its turn, however many connections there are. */
     async call() {
-      const { statusCode, body } = await pooled.request(request)
+      const { statusCode, body } = await pooled.request(requests[made++ % requests.length])
       checkAnswer(statusCode, await body.json())
     },
     close: () => pooled.close(),

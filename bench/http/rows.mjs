@@ -1,4 +1,5 @@
 // The rows that make HTTP calls. What all of them hold equal stands in report/page.mjs.
+import { withIssuer } from './issued.mjs'
 import { measureSides } from './sides.mjs'
 
 const overPool = { kind: 'pool' }
@@ -79,14 +80,6 @@ const latency = {
   },
 }
 
-const AUDIENCE = 'https://ledger.bench.internal'
-
-/** Starts an issuer; the server finds its keys there, the client holds its token. */
-async function withIssuer(begin) {
-  const issuer = begin('peers/issuer.mjs', { audience: AUDIENCE })
-  return { issuer: await issuer.ask('issuer'), audience: AUDIENCE, token: await issuer.ask('token') }
-}
-
 const firstContact = {
   name: 'first-contact',
   title: 'First-contact call, ES256 both ways ÷ raw, beside express-oauth2-jwt-bearer',
@@ -94,7 +87,8 @@ const firstContact = {
     'Express, parser, handler. Countersign without sessions signs and verifies every call and answer, body included; the bearer side verifies one RS256 token for each call (keys cached) and covers neither body nor answer, nor is anything written down.',
   async run(effort) {
     const signature = { ...session('servers/express.mjs', { sessions: false }), name: 'signature', proof: 'signature' }
-    const bearer = { name: 'bearer', server: 'peers/express-bearer.mjs', caller: overPool, prepare: withIssuer }
+    const prepare = withIssuer({ alg: 'RS256', count: 1 })
+    const bearer = { name: 'bearer', server: 'peers/express-bearer.mjs', caller: overPool, prepare }
     const { rounds, sides } = await measureSides([raw('servers/express.mjs'), signature, bearer], effort)
     const figure = (above, below, bounds) => ({
       label: `requests/s, ${above} ÷ ${below}`,
@@ -111,6 +105,52 @@ const firstContact = {
     }
   },
 }
+
+/** Both sides are given as many tokens of an issuer of their own, which differ in nothing but their identifiers. */
+function bearerRow({ name, title, equal, count }) {
+  const shared = { caller: overPool, prepare: withIssuer({ alg: 'ES256', count }) }
+  return throughputRow({
+    name,
+    title: `${title}, Express ÷ express-oauth2-jwt-bearer`,
+    equal: `Express, parser, handler; ES256, tokens as RFC 9068 has them and no others (\`strict\`), keys cached. ${equal} The guard decides by its policy and writes each call down besides.`,
+    sides: [
+      { ...shared, name: 'peer', server: 'peers/express-bearer.mjs', options: { strict: true } },
+      { ...shared, name: 'guard', server: 'servers/express.mjs', proof: 'bearer', options: { accept: 'bearer' } },
+    ],
+    of: ['guard', 'peer'],
+  })
+}
+
+const bearerCached = bearerRow({
+  name: 'bearer-cached',
+  title: 'Bearer token seen before',
+  equal: 'One token over and over, which the guard remembers and the peer verifies each time.',
+  count: 1,
+})
+
+/** Four times what the guard remembers: sent in turn, each has been forgotten when it comes again. */
+const FRESH_TOKENS = 4_000
+
+const bearerFresh = bearerRow({
+  name: 'bearer-fresh',
+  title: 'Bearer token not seen before, or forgotten',
+  equal: `${FRESH_TOKENS.toLocaleString('en')} tokens in turn, minted before: four times what the guard remembers, so that each is verified each time.`,
+  count: FRESH_TOKENS,
+})
+
+const overTls = { server: 'servers/express-mtls.mjs', caller: overPool, tls: true }
+
+const mtlsGuard = throughputRow({
+  name: 'mtls-guard',
+  title: 'Mutual TLS, Express, guard ÷ none',
+  equal:
+    'Express, parser, handler, TLS 1.3 on connections that stay open (handshakes fall into the warm-up), certificates. Without the guard TLS verifies them and the name is read once a connection; the guard judges them at each call, decides by its policy and writes each call down.',
+  sides: [
+    { ...overTls, name: 'no guard', options: { reads: true } },
+    { ...overTls, name: 'guard', proof: 'certificate', options: { accept: 'certificate' } },
+  ],
+  of: ['guard', 'no guard'],
+})
 
 /**
  * A row about the client: both sides call the same node:http service in a process of its own, raw for the bare
@@ -186,6 +226,9 @@ export const httpRows = [
   nodeSession,
   latency,
   firstContact,
+  bearerCached,
+  bearerFresh,
+  mtlsGuard,
   clientFetch,
   clientUndici,
   handWritten('express', 'Express'),

@@ -3,7 +3,7 @@
 import { start } from '../child.mjs'
 import { makeFolder, removeFolder } from '../scratch.mjs'
 import { median } from '../statistics.mjs'
-import { writeCertificates } from './certificates.mjs'
+import { authorityKey, writeCertificates } from './certificates.mjs'
 import { writeDomain } from './domain.mjs'
 import { checkTrails } from './trail.mjs'
 
@@ -20,9 +20,10 @@ async function openSide(side, connections) {
     for (const child of processes) await child.stop()
   }
   try {
-    if (side.proof !== undefined) await writeDomain(folder)
     if (side.tls) writeCertificates(folder)
-    const extra = side.prepare === undefined ? {} : await side.prepare(begin)
+    const extra = side.prepare === undefined ? {} : await side.prepare(begin, folder)
+    const authority = side.proof === 'certificate' ? authorityKey(folder) : undefined
+    if (side.proof !== undefined) await writeDomain(folder, { issuer: extra.issuer, authority })
     const server = begin(side.server, { folder, secured: side.proof !== undefined, ...side.options, ...extra })
     const origin = await server.ask('origin')
     const client = begin('http/load.mjs', {
@@ -53,7 +54,10 @@ async function load({ server, client }, ms) {
 async function finish({ side, folder, client, close }) {
   const calls = await client.ask('made')
   await close()
-  if (side.proof !== undefined) await checkTrails(folder, { calls, proof: side.proof, sealed: side.options?.seal })
+  if (side.proof === undefined) return
+  // Only a workload writes down the calls it makes.
+  const trails = side.caller.kind === 'pool' ? ['ledger'] : ['orders', 'ledger']
+  await checkTrails(folder, { trails, calls, proof: side.proof, sealed: side.options?.seal })
 }
 
 function medians(runs) {

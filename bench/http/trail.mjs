@@ -1,4 +1,4 @@
-// Reads what both sides wrote down: a bench whose calls were not all audited, or proven otherwise than it says, lies.
+// Reads what the sides wrote down: a bench whose calls were not all audited, or proven otherwise than it says, lies.
 import { createReadStream } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -20,10 +20,10 @@ async function countEvents(path) {
   return { proofs, trouble }
 }
 
-/** Throws unless both sides have written one event for each of the calls, with the proof that was to be measured. */
-export async function checkTrails(folder, { calls, proof, sealed }) {
+/** Throws unless each of the sides has written one event for each of the calls, with the proof that was to be measured. */
+export async function checkTrails(folder, { trails, calls, proof, sealed }) {
   const expected = `${proof}${sealed ? ' sealed' : ''}`
-  for (const side of ['orders', 'ledger']) {
+  for (const side of trails) {
     const { proofs, trouble } = await countEvents(join(folder, `${side}.ndjson`))
     const counted = proofs[expected] ?? 0
     const others = Object.values(proofs).reduce((sum, count) => sum + count, 0) - counted

@@ -47,6 +47,23 @@ const witCached = {
   },
 }
 
+const apiKey = {
+  name: 'api-key',
+  title: 'API key checked, one of 1,000',
+  equal: 'Each of the keys in turn, as a fresh string each time, as from a header; its last use is noted. One process.',
+  async run(effort) {
+    const rounds = await runOnce('micro/api-key.mjs', {}, effort)
+    const bounds = { better: 'less', floor: 20, goal: 20 }
+    const figure = (store) => ({
+      label: `time, ${store}`,
+      unit: 'µs',
+      bounds,
+      values: rounds.map((round) => round[store]),
+    })
+    return { sides: sidesOf(rounds), figures: [figure('memoryApiKeys'), figure('apiKeyFile')] }
+  },
+}
+
 const sealSmall = timeRow({
   name: 'seal-small',
   title: 'Seal + open 1 KiB, session recipient ÷ jose dir A256GCM compact',
@@ -61,5 +78,6 @@ export const microRows = [
   bare('rfc9421-ed25519', 'Ed25519'),
   bare('rfc9421-es256', 'ES256'),
   witCached,
+  apiKey,
   sealSmall,
 ]

@@ -1,11 +1,12 @@
-// An issuer of access tokens on the loopback: discovery, keys (RS256, the default of the peer), one token.
+// An issuer of access tokens (RFC 9068) on the loopback: discovery, keys, and as many tokens as are asked for.
 
 import { createServer } from 'node:http'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { answering, given } from '../answering.mjs'
 
-const { publicKey, privateKey } = await generateKeyPair('RS256')
-const jwk = { ...(await exportJWK(publicKey)), kid: 'issuer-1', use: 'sig', alg: 'RS256' }
+const { audience, alg } = given
+const { publicKey, privateKey } = await generateKeyPair(alg)
+const jwk = { ...(await exportJWK(publicKey)), kid: 'issuer-1', use: 'sig', alg }
 const documents = new Map()
 const server = createServer((req, res) => {
   const document = documents.get(req.url)
@@ -18,17 +19,28 @@ const listening = new Promise((resolve) => {
 const issuer = await listening
 documents.set('/jwks', { keys: [jwk] })
 documents.set('/.well-known/openid-configuration', {
-  issuer: `${issuer}/`,
+  issuer,
   jwks_uri: `${issuer}/jwks`,
-  id_token_signing_alg_values_supported: ['RS256'],
+  id_token_signing_alg_values_supported: [alg],
 })
-const token = await new SignJWT({ scope: 'entries:write' })
-  .setProtectedHeader({ alg: 'RS256', kid: jwk.kid, typ: 'at+jwt' })
-  .setIssuer(`${issuer}/`)
-  .setSubject('orders')
-  .setAudience(given.audience)
-  .setJti('token-1')
-  .setIssuedAt()
-  .setExpirationTime('2h')
-  .sign(privateKey)
-answering({ issuer: () => `${issuer}/`, token: () => token })
+
+function mint(jti) {
+  return new SignJWT({ scope: 'entries:write', client_id: 'orders' })
+    .setProtectedHeader({ alg, kid: jwk.kid, typ: 'at+jwt' })
+    .setIssuer(issuer)
+    .setSubject('orders')
+    .setAudience(audience)
+    .setJti(jti)
+    .setIssuedAt()
+    .setExpirationTime('2h')
+    .sign(privateKey)
+}
+
+/** Each has an identifier of its own, so no two are alike. */
+async function tokens({ count }) {
+  const minted = []
+  for (let i = 0; i < count; i++) minted.push(await mint(`token-${i}`))
+  return minted
+}
+
+answering({ issuer: () => issuer, tokens })

@@ -28,11 +28,12 @@ const method = (
   rounds,
 ) => `Every HTTP side has a server process and a client process of its own on the loopback. The client is one program: 16
 connections that stay open, one call at a time on each, a JSON POST of 1 KiB, the answer read as JSON and checked. Raw
-sides call \`Pool.request\` of undici, secured sides \`workload.fetch\` with \`undiciTransport()\`, unless the row is about
-another transport. The secured service is set up as the [quickstart](quickstart.md) shows it, with \`json: true\`: a policy
-of 20 rules from a file, replay protection, a session (or a signature) both ways, and one audit event for each call and
-side written to a file. After the run these events are counted: a call that was not written down, or was proven otherwise
-than the row says, makes the row invalid.
+sides, and callers with an access token or a certificate, call \`Pool.request\` of undici, all others \`workload.fetch\` with
+\`undiciTransport()\`, unless the row is about another transport. The secured service is set up as the
+[quickstart](quickstart.md) shows it, with \`json: true\`: a policy of 20 rules from a file, replay protection, a session (or
+a signature) both ways, and one audit event for each call and side written to a file. Where the row is about tokens or
+certificates of callers the guard takes these alone, and the service alone writes events. After the run these events are
+counted: a call that was not written down, or was proven otherwise than the row says, makes the row invalid.
 
 After a warm-up the sides are measured in turns, ${rounds} rounds; a ratio is taken within a round. The figure is the
 median; the spread is the middle half of the rounds, and the extremes in parentheses. **Reached** means that the whole
