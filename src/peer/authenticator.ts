@@ -61,6 +61,8 @@ export interface Surroundings {
   renewTrust(origin: string): Promise<Trust | undefined>
   /** What judges the certificates of callers. Throws `no-certificates` where the runtime has none. */
   certificates(): CertificateJudge
+  /** What all guards of the workload that use one authenticator have in common: made once for a key. */
+  shared<T>(key: object, make: () => T): T
   /** Gives whether a workload has proven itself here since. */
   watch(workload: string): () => boolean
 }

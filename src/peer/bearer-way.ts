@@ -27,7 +27,8 @@ const CREDENTIALS = /^(bearer|dpop) ([\x21-\x7e]+)$/i
 /** Binds the issuers that a guard accepts tokens of: they are one way to authenticate, for the token says whose it is. */
 export function bindBearers(rules: readonly BearerRules[], around: Surroundings): BoundWay {
   checkIssuers(rules)
-  const sources = rules.map((one) => followIssuer(one, around))
+  // One fetch for all guards that take its tokens, however many there are.
+  const sources = rules.map((one) => around.shared(one, () => followIssuer(one, around)))
   const issuers = rules.map((one, index) => new BearerIssuer(one, sources[index] as IssuerSource, around))
   const way = new BearerWay(issuers, around)
   return {

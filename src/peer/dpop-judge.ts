@@ -23,9 +23,13 @@ export class DpopJudge {
   readonly #nonces: DpopNonces | undefined
   #nonce: string | undefined
 
-  constructor({ nonces = false }: DpopOptions, around: Surroundings) {
+  constructor(options: DpopOptions, around: Surroundings) {
+    const { nonces = false } = options
     this.#around = around
-    if (nonces !== false) this.#nonces = createDpopNonces(nonces === true ? randomBytes(32) : nonces, around.clock)
+    if (nonces === false) return
+    const make = () => createDpopNonces(nonces === true ? randomBytes(32) : nonces, around.clock)
+    // A caller that has a nonce of one route has it for all.
+    this.#nonces = around.shared(options, make)
   }
 
   async judge(evidence: Evidence, bound: BoundToken): Promise<void> {

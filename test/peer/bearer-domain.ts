@@ -62,7 +62,7 @@ export async function bearerDomain({ issuers = [{}], guard = {}, workload = {} }
   }
   const lastCode = () => domain.sink.events.findLast(({ side }) => side === 'callee')?.code
   const close = () => ledger.close()
-  return { domain, ledger, key, keys, now, mint, ask, send, outcome, lastCode, seen, close }
+  return { domain, ledger, accept, key, keys, now, mint, ask, send, outcome, lastCode, seen, close }
 }
 
 const everybody = { decide: () => ({ effect: 'allow' }) as const }

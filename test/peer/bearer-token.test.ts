@@ -3,6 +3,7 @@ import { bearerToken } from '../../src/accept.ts'
 import { generateKey, publicJwk } from '../../src/keys/jwk.ts'
 import type { BearerTokenOptions } from '../../src/peer/bearer-token-options.ts'
 import { definePolicy } from '../../src/policy/define-policy.ts'
+import { testDomain } from '../../src/testing/test-domain.ts'
 import { refusal, refusalOf } from '../core/refusal.ts'
 import { forge } from '../token/fixtures.ts'
 import { answering, hanging, keyServer, until } from '../trust/key-server.ts'
@@ -345,6 +346,22 @@ describe('the keys of an issuer at a URL', () => {
     await send(held)
     await until(() => domain.sink.events.some(({ type }) => type === 'trust.recovered'))
     expect(await outcome(send(held))).toBe('200')
+  })
+
+  it('are fetched once for all guards of a workload that use one authenticator', async () => {
+    const server = await issuing()
+    const key = await generateKey({ alg: 'ES256', kid: 'issuer-1' })
+    server.serve({ keys: [publicJwk(key)] })
+    const domain = await testDomain('acme.test')
+    const ledger = await domain.workload('ledger')
+    open.push(ledger)
+    const login = bearerToken({ issuer: ISSUER, audience: API, keys: server.url })
+    for (let count = 0; count < 10; count++) {
+      domain.serve(ledger, `https://${count}.test`, () => new Response('ok'), { accept: [login] })
+    }
+    await until(() => server.asked() > 0)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    expect(server.asked()).toBe(1)
   })
 
   it('nobody waits for an issuer that hangs while there are keys', async () => {

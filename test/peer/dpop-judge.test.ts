@@ -133,6 +133,26 @@ describe('nonces', () => {
     expect(await outcome(send(await prove(token, { nonce })))).toBe('401 dpop-nonce-required nonce')
   })
 
+  it('of one route hold on all that use the same authenticator', async () => {
+    const {
+      domain,
+      ledger,
+      prove,
+      token,
+      mint: _,
+      jkt: __,
+      ...served
+    } = await bound({ issuers: [{ dpop: { nonces: true } }] })
+    domain.serve(ledger, 'https://other.test', () => new Response('ok'), { accept: served.accept })
+    const { headers } = await served.send(await prove(token))
+    const proof = await prove(token, { nonce: headers.get('dpop-nonce') ?? '' })
+    const request = new Request('https://other.test/entries', {
+      headers: { authorization: `DPoP ${token}`, dpop: proof },
+    })
+    // It is made for another URL: it falls there, and not for want of a nonce.
+    expect(await served.outcome(domain.deliver(request))).not.toContain('nonce')
+  })
+
   it('of one process hold in another with the same secret', async () => {
     const nonces = new Uint8Array(32).fill(7)
     const one = await bound({ issuers: [{ dpop: { nonces } }] })

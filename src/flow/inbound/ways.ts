@@ -27,6 +27,16 @@ export function bindWays(accept: readonly Authenticator[], engine: Engine, aroun
   return Object.freeze(ways)
 }
 
+const shared = new WeakMap<Engine, WeakMap<object, unknown>>()
+
+/** Made for the first guard of a workload that asks, and the same for all others. */
+function sharedOf<T>(engine: Engine, key: object, make: () => T): T {
+  const known = shared.get(engine) ?? new WeakMap<object, unknown>()
+  shared.set(engine, known)
+  if (!known.has(key)) known.set(key, make())
+  return known.get(key) as T
+}
+
 /** One judge for all who ask, made for the first. */
 function judgeOf(around: () => Surroundings): () => CertificateJudge {
   let judge: CertificateJudge | undefined
@@ -50,6 +60,7 @@ export function surroundingsOf(engine: Engine): Surroundings {
     isRevoked: (what: Suspect) => trust.current().isRevoked(what),
     watch: (workload: string) => proven.watch(workload),
     trust: () => trust.current(),
+    shared: <T>(key: object, make: () => T) => sharedOf(engine, key, make),
     renewTrust: (origin: string) => trust.renew(origin),
     certificates,
   })
