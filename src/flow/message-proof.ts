@@ -24,8 +24,8 @@ const DIGEST = 'content-digest'
  *
  * @throws {CountersignError} `option-invalid`, `credentials-unavailable`, `workload-closed`
  * @example
- * const headers = await proveMessage(orders, { audience: 'spiffe://acme.internal/ledger', payload })
- * await queue.publish('entries', payload, { headers })
+ * const proof = await proveMessage(orders, { audience: 'spiffe://acme.internal/ledger', payload })
+ * await queue.publish('entries', payload, { headers: { ...proof } })
  * @see draft-ietf-wimse-wpt §2, and `oth` there for how the payload is bound
  */
 export async function proveMessage(workload: Workload, options: MessageProofOptions): Promise<MessageProof> {

@@ -30,7 +30,8 @@ type Look = (evidence: OwnEvidence, judge: CertificateJudge, around: Surrounding
  *
  * @throws {CountersignError} `option-invalid`; `no-certificates` when the guard is made where the runtime has no X.509
  * @example
- * const server = createServer(await tlsServerOptions(ledger), guard(ledger, { policy, accept: [clientCertificate()] }, handle))
+ * const listener = guard(ledger, { policy, accept: [clientCertificate()] }, handler)
+ * const server = createServer({ cert, key, requestCert: true, rejectUnauthorized: false }, listener)
  * @see SPIFFE X.509-SVID §5, draft-ietf-wimse-mutual-tls, RFC 9440 §3
  */
 export function clientCertificate(options: ClientCertificateOptions = {}): Authenticator {
