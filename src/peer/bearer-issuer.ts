@@ -6,7 +6,7 @@ import type { HeldToken } from '../token/held-tokens.ts'
 import type { IssuerKey } from '../token/issuer-keys.ts'
 import { tokenInvalid } from '../token/refusal.ts'
 import type { Surroundings } from './authenticator.ts'
-import type { BearerRules } from './bearer-rules.ts'
+import { type BearerRules, callerPrefix } from './bearer-rules.ts'
 import type { IssuerSource } from './issuer-source.ts'
 
 /** Whom an access token speaks of. Whether it was presented by whom it is bound to is another question. */
@@ -74,7 +74,7 @@ export class BearerIssuer {
   }
 
   #peerOf({ subject, scopes, claims }: AccessToken): Peer {
-    const id = `${this.rules.issuer}/${subject}`
+    const id = callerPrefix(this.rules.issuer) + subject
     return Object.freeze({ id, authenticatedBy: 'bearer', scopes, claims, also: Object.freeze([]) })
   }
 }

@@ -63,5 +63,11 @@ export function checkIssuers(issuers: readonly BearerRules[]): void {
 }
 
 function overlap(one: string, other: string): boolean {
-  return one === other || one.startsWith(`${other}/`) || other.startsWith(`${one}/`)
+  const [first, second] = [callerPrefix(one), callerPrefix(other)]
+  return first.startsWith(second) || second.startsWith(first)
+}
+
+/** What the names of an issuer's callers begin with. One that ends in a slash gets no second: no pattern would cover it. */
+export function callerPrefix(issuer: string): string {
+  return issuer.endsWith('/') ? issuer : `${issuer}/`
 }

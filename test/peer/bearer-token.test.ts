@@ -68,10 +68,18 @@ describe('the options of an issuer', () => {
   })
 
   it('two issuers whose callers could have the same name are refused', async () => {
-    for (const other of [ISSUER, `${ISSUER}/a`, `${ISSUER}/`]) {
-      const error = await refusalOf(() => bearerDomain({ issuers: [{}, { issuer: other }] }))
+    for (const [one, other] of [
+      [ISSUER, ISSUER],
+      [ISSUER, `${ISSUER}/a`],
+      [ISSUER, `${ISSUER}/`],
+      [`${ISSUER}/`, `${ISSUER}/a`],
+      [`${ISSUER}/a/`, `${ISSUER}/`],
+    ] as const) {
+      const error = await refusalOf(() => bearerDomain({ issuers: [{ issuer: one }, { issuer: other }] }))
       expect(error.detail.option).toBe('bearerToken.issuer')
     }
+    const apart = await served({ issuers: [{ issuer: `${ISSUER}/a` }, { issuer: `${ISSUER}/ab` }] })
+    expect((await apart.ask()).status).toBe(200)
   })
 })
 
@@ -103,6 +111,19 @@ describe('a call with an access token', () => {
     const denied = send(await mint({ scope: 'a' }))
     expect(await outcome(denied)).toBe('403 policy-denied policy')
     expect((await denied).headers.get('www-authenticate')).toContain('Bearer error="insufficient_scope"')
+  })
+
+  it('is named alike whether the name of its issuer ends in a slash or not, so that a pattern covers it', async () => {
+    for (const issuer of [ISSUER, `${ISSUER}/`]) {
+      const from = [`${ISSUER}/*`]
+      const rules = [{ id: 'users', effect: 'allow' as const, from, to: ['GET /entries'] }]
+      const { send, mint, outcome, domain } = await served({
+        issuers: [{ issuer }],
+        guard: { policy: definePolicy({ version: 1, rules }) },
+      })
+      expect(await outcome(send(await mint({ iss: issuer })))).toBe('200')
+      expect(domain.sink.events.at(-1)?.peer).toBe(`${ISSUER}/user-1`)
+    }
   })
 
   it('who sends nothing is told how to authenticate', async () => {
@@ -341,8 +362,10 @@ describe('the keys of an issuer at a URL', () => {
     expect(await outcome(send(await mint({ jti: 'new' })))).toBe('503 trust-unavailable stale')
     await ledger.audit.flush()
     expect(domain.sink.events.filter(({ type }) => type === 'trust.stale')).toHaveLength(1)
+    // A fetch that is under way has its answer already.
+    await new Promise((resolve) => setTimeout(resolve, 100))
     server.serve(keys)
-    domain.clock.advance(300)
+    domain.clock.advance(400)
     await send(held)
     await until(() => domain.sink.events.some(({ type }) => type === 'trust.recovered'))
     expect(await outcome(send(held))).toBe('200')
