@@ -17,6 +17,12 @@ export type { SessionFacts, SessionMatcher } from './flow/sessions.ts'
 export type { SecureFetch, Workload } from './flow/workload.ts'
 export type { Peer } from './identity/peer.ts'
 export { parseWorkloadId, type WorkloadId } from './identity/workload-id.ts'
+export {
+  type CertificatePair,
+  type CertificateSource,
+  certificateFiles,
+  certificatePem,
+} from './keys/certificate-source.ts'
 export { type CredentialSource, type Credentials, credentialFile, issued, selfIssued } from './keys/credentials.ts'
 export { generateKey, type JwkSet, publicJwk } from './keys/jwk.ts'
 export type { Source } from './keys/source.ts'

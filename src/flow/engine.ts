@@ -2,6 +2,7 @@ import type { BoundTrail } from '../audit/trail.ts'
 import type { Bytes } from '../core/bytes.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Report } from '../core/notice.ts'
+import type { CertificateHolder } from '../keys/certificate-holder.ts'
 import type { ReplayStore } from '../replay/store.ts'
 import type { TokenVerifier } from '../token/verify-wit.ts'
 import type { CredentialHolder } from '../token/wallet.ts'
@@ -71,6 +72,8 @@ export interface Engine {
   readonly toleranceSeconds: number
   readonly mode: Mode
   readonly credentials: CredentialHolder
+  /** What the workload shows in TLS connections; undefined where it has no certificate. */
+  readonly certificate: CertificateHolder | undefined
   readonly trust: TrustHolder
   readonly tokens: TokenVerifier
   readonly replay: ReplayStore

@@ -3,10 +3,10 @@ import { type Bytes, equalBytes, equalText, hex } from '../core/bytes.ts'
 import { andThen, type MaybePromise } from '../core/maybe-promise.ts'
 import { parseCertificate } from '../identity/certificate.ts'
 import { certificateInvalid } from '../identity/certificate-refusal.ts'
+import { parsePem } from '../identity/pem.ts'
 import { readCertificateUri } from '../identity/svid.ts'
 import type { WorkloadId } from '../identity/workload-id.ts'
 import type { ShownCertificate } from '../trust/verify-certificate.ts'
-import { parsePem } from './pem.ts'
 import { parseXfcc, type XfccElement } from './xfcc-field.ts'
 
 /** What the proxy next to here says of its client. */

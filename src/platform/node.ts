@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { randomBytes, X509Certificate } from 'node:crypto'
+import { createPrivateKey, randomBytes, X509Certificate } from 'node:crypto'
 import { type FSWatcher, statSync, watch } from 'node:fs'
 import { open, readFile, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
@@ -124,6 +124,14 @@ const x509: Certificates = Object.freeze({
     } catch {
       // What the runtime cannot read it cannot vouch for.
       return false
+    }
+  },
+  hasKey(certificate: Uint8Array, keyPem: string): boolean | undefined {
+    try {
+      return new X509Certificate(certificate).checkPrivateKey(createPrivateKey(keyPem))
+    } catch {
+      // What it says may quote the key.
+      return undefined
     }
   },
 })

@@ -18,6 +18,8 @@ export type Write = (bytes: Uint8Array) => Promise<void>
 export interface Certificates {
   /** Whether one names the other as its issuer, and the other's key has signed it. */
   isIssuedBy(certificate: Uint8Array, issuer: Uint8Array): boolean
+  /** Whether a private key in PEM is the one of a certificate; undefined where no key can be read from it. */
+  hasKey(certificate: Uint8Array, keyPem: string): boolean | undefined
 }
 
 /** What a runtime offers beyond cryptography. `web.ts` has no disk: its file functions throw `no-disk`. */

@@ -16,9 +16,14 @@ import { createRation } from '../flow/ration.ts'
 import { createSessions, endSessions, type SessionMatcher } from '../flow/sessions.ts'
 import { bindEngine, type SecureFetch, type Workload } from '../flow/workload.ts'
 import { parseWorkloadId } from '../identity/workload-id.ts'
+import {
+  type CertificateHolder,
+  type CertificateHolderOptions,
+  createCertificateHolder,
+} from '../keys/certificate-holder.ts'
 import { memoryReplay } from '../replay/memory-replay.ts'
 import { createTokenVerifier } from '../token/verify-wit.ts'
-import { createCredentialHolder } from '../token/wallet.ts'
+import { type CredentialHolder, createCredentialHolder } from '../token/wallet.ts'
 import { createTrustHolder, type TrustHolder } from '../trust/holder.ts'
 import { createLifetime } from './lifetime.ts'
 import { runtimeFetch } from './runtime-fetch.ts'
@@ -49,8 +54,8 @@ export async function createWorkload(options: WorkloadOptions): Promise<Workload
   const trail = trailOf(checked.audit)
   const audit = trail.for({ workload: id, clock })
   const trust = await createTrustHolder(checked.trust, { clock, report: audit.report })
-  const holding = { id, source: checked.credentials, clock, report: audit.report }
-  const credentials = await createCredentialHolder(holding).catch((cause) => {
+  const holding = { id, clock, report: audit.report }
+  const [credentials, certificate] = await holdProofs(checked, holding).catch((cause) => {
     trust.close()
     throw cause
   })
@@ -62,6 +67,7 @@ export async function createWorkload(options: WorkloadOptions): Promise<Workload
     toleranceSeconds,
     mode: checked.mode ?? 'enforce',
     credentials,
+    certificate,
     trust,
     tokens: createTokenVerifier({ clock, toleranceSeconds, renew: (origin) => trust.renew(origin) }),
     replay: checked.replay ?? memoryReplay({ clock }),
@@ -80,6 +86,7 @@ export async function createWorkload(options: WorkloadOptions): Promise<Workload
   onClose(() => {
     trust.close()
     credentials.close()
+    certificate?.close()
     engine.sessions?.table.end(() => true)
   })
   const workload = workloadOf(engine, async () => {
@@ -92,6 +99,21 @@ export async function createWorkload(options: WorkloadOptions): Promise<Workload
   return workload
 }
 
+/** What a workload proves itself with: its keys and, where it has one, its certificate. */
+async function holdProofs(
+  { credentials: source, certificate }: WorkloadOptions,
+  holding: Omit<CertificateHolderOptions, 'source'>,
+): Promise<readonly [CredentialHolder, CertificateHolder | undefined]> {
+  const credentials = await createCredentialHolder({ ...holding, source })
+  if (certificate === undefined) return [credentials, undefined]
+  try {
+    return [credentials, await createCertificateHolder({ ...holding, source: certificate })]
+  } catch (error) {
+    credentials.close()
+    throw error
+  }
+}
+
 function workloadOf(engine: Engine, close: () => Promise<void>): Workload {
   const workload: Workload = Object.freeze({
     id: engine.id,
@@ -99,7 +121,9 @@ function workloadOf(engine: Engine, close: () => Promise<void>): Workload {
     fetch: secureFetch(engine, { peerAt: engine.peerAt, baseUrl: undefined, basePath: '' }, {}),
     client: (options: ClientOptions) => clientOf(engine, options),
     health() {
-      const problems = [...engine.credentials.health(), ...engine.trust.health()]
+      const { credentials, certificate, trust } = engine
+      const found = [...credentials.health(), ...(certificate?.health() ?? []), ...trust.health()]
+      const problems = [...new Set(found)]
       return { ok: problems.length === 0, problems }
     },
     endSessions: (matches: SessionMatcher) => endSessions(engine, matches),

@@ -21,6 +21,10 @@ export const workloadOptionsSchema = z.strictObject({
     'give credentialFile(path), selfIssued(key) or issued({ key, token })',
     'load',
   ),
+  certificate: withMethods<NonNullable<WorkloadOptions['certificate']>>(
+    'give certificateFiles({ certificate, key }) or certificatePem({ certificate, key })',
+    'load',
+  ).optional(),
   trust: withMethods<WorkloadOptions['trust']>('give trustFile(path), trustUrl(url, …) or trustBundle(bundle)', 'load'),
   peers: z
     .union(

@@ -2,6 +2,7 @@ import type { AuditSink } from '../audit/sink.ts'
 import type { AuditTrail } from '../audit/trail.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Mode, Transport } from '../flow/engine.ts'
+import type { CertificateSource } from '../keys/certificate-source.ts'
 import type { CredentialSource } from '../keys/credentials.ts'
 import type { ReplayStore } from '../replay/store.ts'
 import type { SessionOptions } from '../session/session-options.ts'
@@ -15,6 +16,8 @@ export interface WorkloadOptions {
   /** The workload identifier, as the credentials say: `spiffe://acme.internal/orders`. */
   readonly id: string
   readonly credentials: CredentialSource
+  /** The certificate that the workload shows in TLS connections, and its key: see `countersign/tls`. */
+  readonly certificate?: CertificateSource
   readonly trust: TrustSource
   /** Wins over the origins in the trust bundle. */
   readonly peers?: PeerDirectory

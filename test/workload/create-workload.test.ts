@@ -4,12 +4,17 @@ import type { AuditSink } from '../../src/audit/sink.ts'
 import { auditTrail } from '../../src/audit/trail.ts'
 import { isCountersignError } from '../../src/core/errors.ts'
 import { engineOf } from '../../src/flow/workload.ts'
+import { certificatePem } from '../../src/keys/certificate-source.ts'
 import { selfIssued } from '../../src/keys/credentials.ts'
 import { generateKey, publicJwk } from '../../src/keys/jwk.ts'
+import { createFakeClock } from '../../src/testing/fake-clock.ts'
 import { testDomain } from '../../src/testing/test-domain.ts'
 import { trustBundle } from '../../src/trust/source.ts'
 import { createWorkload } from '../../src/workload/create-workload.ts'
 import type { WorkloadOptions } from '../../src/workload/workload-options.ts'
+import { refusalOf } from '../core/refusal.ts'
+import { makeLeaf, NOW_MS } from '../support/certificate.ts'
+import { pairOf } from '../support/pem.ts'
 
 async function base(): Promise<WorkloadOptions> {
   const key = await generateKey({ alg: 'ES256' })
@@ -36,6 +41,7 @@ describe('createWorkload says what is wrong', () => {
     [{ id: 'spiffe://acme.test/a/../b' }, 'spiffe://acme.test/a/../b', ''],
     [{ credentials: undefined }, 'options.credentials', 'credentialFile(path)'],
     [{ trust: {} }, 'options.trust', 'trustFile(path)'],
+    [{ certificate: 'orders.pem' }, 'options.certificate', 'certificateFiles('],
     [{ mode: 'strict' }, 'options.mode', "'observe'"],
     [{ clockToleranceSeconds: 301 }, 'options.clockToleranceSeconds', '300'],
     [{ audiences: ['ledger'] }, 'options.audiences.0', 'origin'],
@@ -54,6 +60,20 @@ describe('createWorkload says what is wrong', () => {
     expect(message).toContain(fix)
     if ('trsut' in change || ('id' in change && change.id !== undefined)) return
     expect(message).toContain(option)
+  })
+
+  it('a certificate that is none of this workload, and names it in its health once it has expired', async () => {
+    const clock = createFakeClock(NOW_MS)
+    const other = certificatePem(pairOf(makeLeaf({ uris: ['spiffe://acme.test/ledger'] })))
+    const error = await refusalOf(async () => createWorkload({ ...(await base()), certificate: other, clock }))
+    expect([error.code, error.detail.option]).toEqual(['credentials-invalid', 'certificate'])
+
+    const certificate = certificatePem(pairOf(makeLeaf()))
+    const workload = await createWorkload({ ...(await base()), certificate, clock })
+    expect(workload.health().problems).toEqual([])
+    clock.advance(3_601)
+    expect(workload.health()).toEqual({ ok: false, problems: ['credentials-unavailable'] })
+    await workload.close()
   })
 
   it('a peer directory that names something else than origins is refused', async () => {
