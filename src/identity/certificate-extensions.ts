@@ -1,3 +1,4 @@
+import { hex } from '../core/bytes.ts'
 import { certificateInvalid } from './certificate-refusal.ts'
 import { DerReader, INTEGER, OCTET_STRING, onlyElement, SEQUENCE } from './der.ts'
 import { readFlag, readNamedBits, readObjectIdentifier, readUnsigned } from './der-values.ts'
@@ -16,6 +17,8 @@ export interface CertificateExtensions {
   readonly uris: readonly string[]
   readonly dnsNames: readonly string[]
   readonly hasAddresses: boolean
+  /** IP addresses, in hexadecimal. */
+  readonly addresses: readonly string[]
   readonly nameConstraints?: NameConstraints
 }
 
@@ -76,7 +79,7 @@ function textOf(content: Uint8Array): string {
 
 function readAlternativeNames(draft: Draft, value: Uint8Array): void {
   const reader = new DerReader(onlyElement(value, SEQUENCE).content)
-  const [uris, dnsNames]: [string[], string[]] = [[], []]
+  const [uris, dnsNames, addresses]: [string[], string[], string[]] = [[], [], []]
   let count = 0
   while (!reader.isAtEnd) {
     const { tag, content } = reader.any()
@@ -85,13 +88,15 @@ function readAlternativeNames(draft: Draft, value: Uint8Array): void {
     // Condition: a certificate of more than 256 alternative names is refused.
     if (++count > MAX_NAMES) throw certificateInvalid('alternative-names')
     if (tag === URI_NAME) uris.push(textOf(content))
-    if (tag === ADDRESS) draft.hasAddresses = true
+    if (tag === ADDRESS) addresses.push(hex(content))
     if (tag === DNS_NAME) dnsNames.push(textOf(content))
   }
   // Condition: an empty list of alternative names is refused.
   if (count === 0) throw certificateInvalid('alternative-names')
   draft.uris = uris
   draft.dnsNames = dnsNames
+  draft.addresses = addresses
+  draft.hasAddresses = addresses.length > 0
 }
 
 type Read = (draft: Draft, value: Uint8Array, isCritical: boolean) => void
@@ -128,7 +133,8 @@ function readExtension(draft: Draft, list: DerReader, seen: Set<string>): void {
 
 /** Reads the list of extensions; what is not critical and not understood is passed over. */
 export function readExtensions(list: DerReader): CertificateExtensions {
-  const draft: Draft = { isCa: false, isKeyUsageCritical: false, uris: [], dnsNames: [], hasAddresses: false }
+  const names = { uris: [], dnsNames: [], addresses: [], hasAddresses: false }
+  const draft: Draft = { isCa: false, isKeyUsageCritical: false, ...names }
   const seen = new Set<string>()
   while (!list.isAtEnd) readExtension(draft, list, seen)
   return Object.freeze(draft)

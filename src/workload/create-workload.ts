@@ -16,14 +16,10 @@ import { createRation } from '../flow/ration.ts'
 import { createSessions, endSessions, type SessionMatcher } from '../flow/sessions.ts'
 import { bindEngine, type SecureFetch, type Workload } from '../flow/workload.ts'
 import { parseWorkloadId } from '../identity/workload-id.ts'
-import {
-  type CertificateHolder,
-  type CertificateHolderOptions,
-  createCertificateHolder,
-} from '../keys/certificate-holder.ts'
+import { type CertificateHolderOptions, createCertificateHolder } from '../keys/certificate-holder.ts'
 import { memoryReplay } from '../replay/memory-replay.ts'
 import { createTokenVerifier } from '../token/verify-wit.ts'
-import { type CredentialHolder, createCredentialHolder } from '../token/wallet.ts'
+import { createCredentialHolder } from '../token/wallet.ts'
 import { createTrustHolder, type TrustHolder } from '../trust/holder.ts'
 import { createLifetime } from './lifetime.ts'
 import { runtimeFetch } from './runtime-fetch.ts'
@@ -53,12 +49,7 @@ export async function createWorkload(options: WorkloadOptions): Promise<Workload
   const clock = checked.clock ?? systemClock
   const trail = trailOf(checked.audit)
   const audit = trail.for({ workload: id, clock })
-  const trust = await createTrustHolder(checked.trust, { clock, report: audit.report })
-  const holding = { id, clock, report: audit.report }
-  const [credentials, certificate] = await holdProofs(checked, holding).catch((cause) => {
-    trust.close()
-    throw cause
-  })
+  const { trust, credentials, certificate } = await hold(checked, { id, clock, report: audit.report })
   const toleranceSeconds = checked.clockToleranceSeconds ?? 30
   const { onClose, assertOpen, end } = createLifetime()
   const engine: Engine = Object.freeze({
@@ -99,17 +90,23 @@ export async function createWorkload(options: WorkloadOptions): Promise<Workload
   return workload
 }
 
-/** What a workload proves itself with: its keys and, where it has one, its certificate. */
-async function holdProofs(
-  { credentials: source, certificate }: WorkloadOptions,
-  holding: Omit<CertificateHolderOptions, 'source'>,
-): Promise<readonly [CredentialHolder, CertificateHolder | undefined]> {
-  const credentials = await createCredentialHolder({ ...holding, source })
-  if (certificate === undefined) return [credentials, undefined]
+/** Reads what may change while the workload runs: whom it believes, its keys and, where it has one, its certificate. */
+async function hold(
+  { trust: trusted, credentials: source, certificate: shown }: WorkloadOptions,
+  about: Omit<CertificateHolderOptions, 'source'>,
+) {
+  const held: { close(): void }[] = []
+  const keep = <T extends { close(): void }>(holder: T): T => {
+    held.push(holder)
+    return holder
+  }
   try {
-    return [credentials, await createCertificateHolder({ ...holding, source: certificate })]
+    const trust = keep(await createTrustHolder(trusted, about))
+    const credentials = keep(await createCredentialHolder({ ...about, source }))
+    const certificate = shown && (await createCertificateHolder({ ...about, source: shown }))
+    return { trust, credentials, certificate }
   } catch (error) {
-    credentials.close()
+    for (const holder of held) holder.close()
     throw error
   }
 }

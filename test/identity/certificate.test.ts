@@ -59,6 +59,7 @@ describe('parseCertificate', () => {
       uris: ['spiffe://acme.test/orders'],
       dnsNames: ['orders'],
       hasAddresses: false,
+      addresses: [],
     })
     expect(parseCertificate(makeCa({ pathLength: 3 }).der).extensions).toMatchObject({ isCa: true, pathLength: 3 })
   })

@@ -172,6 +172,10 @@ describe('the holder of a certificate', () => {
     expect(notices.at(-1)?.[0]).toBe('credentials.changed')
     expect(JSON.stringify(notices)).not.toContain('PRIVATE')
 
+    await putBoth(second)
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    expect([holder.current().generation, heard.mock.calls.length]).toEqual([2, 1])
+
     watch.close()
     await putBoth(first)
     await vi.waitFor(() => expect(holder.current().leaf).toEqual(first.der), 5_000)

@@ -67,6 +67,15 @@ describe('createWorkload says what is wrong', () => {
     const other = certificatePem(pairOf(makeLeaf({ uris: ['spiffe://acme.test/ledger'] })))
     const error = await refusalOf(async () => createWorkload({ ...(await base()), certificate: other, clock }))
     expect([error.code, error.detail.option]).toEqual(['credentials-invalid', 'certificate'])
+    const given = await base()
+    const closed: string[] = []
+    const watched = <T>(name: string, source: { load(): T }) => ({
+      load: () => source.load(),
+      watch: () => ({ close: () => void closed.push(name) }),
+    })
+    const [trust, credentials] = [watched('trust', given.trust), watched('credentials', given.credentials)]
+    await refusalOf(() => createWorkload({ ...given, trust, credentials, certificate: other, clock }))
+    expect(closed).toEqual(['trust', 'credentials'])
 
     const certificate = certificatePem(pairOf(makeLeaf()))
     const workload = await createWorkload({ ...(await base()), certificate, clock })
