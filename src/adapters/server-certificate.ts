@@ -1,8 +1,9 @@
-import { CountersignError } from '../core/errors.ts'
+import { CountersignError, isCountersignError } from '../core/errors.ts'
 import type { Engine } from '../flow/engine.ts'
 import { parseCertificate } from '../identity/certificate.ts'
 import { namesHost } from '../identity/certificate-host.ts'
 import { certificateInvalid } from '../identity/certificate-refusal.ts'
+import { parseWorkloadId } from '../identity/workload-id.ts'
 import { type ShownCertificate, verifyCertificate } from '../trust/verify-certificate.ts'
 
 /** Whom a connection is to lead to. */
@@ -36,4 +37,24 @@ export async function judgeServer(
   // Condition: a server under wimse whose certificate does not name its host is not called.
   if (isNamed === undefined && verified.id.scheme === 'wimse') throw certificateInvalid('host')
   return verified.notAfter
+}
+
+/** What is said of a certificate whose CA is not known. */
+const UNKNOWN: ReadonlySet<string> = new Set(['no-anchor', 'trust-domain'])
+
+/** The same of a server that was just connected to: a CA that was published a moment ago is looked for once. */
+export async function judgeNewServer(
+  engine: Engine,
+  shown: ShownCertificate | undefined,
+  destination: Destination,
+): Promise<number> {
+  try {
+    return await judgeServer(engine, shown, destination)
+  } catch (error) {
+    const isUnknown = isCountersignError(error, 'certificate-invalid') && UNKNOWN.has(error.detail.step ?? '')
+    // Of the domain that was called: a stranger has no say in what is looked for.
+    const { origin } = parseWorkloadId(destination.peer)
+    if (!isUnknown || (await engine.trust.renew(origin)) === undefined) throw error
+    return judgeServer(engine, shown, destination)
+  }
 }

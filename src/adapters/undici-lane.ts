@@ -5,7 +5,7 @@ import type { Engine } from '../flow/engine.ts'
 import type { HeldCertificate } from '../keys/certificate-holder.ts'
 import type { ShownCertificate } from '../trust/verify-certificate.ts'
 import { certificateOn } from './node-certificate.ts'
-import { type Destination, judgeServer } from './server-certificate.ts'
+import { type Destination, judgeNewServer, judgeServer } from './server-certificate.ts'
 import type { TlsClientOptions } from './tls-options.ts'
 import { gated } from './undici-gate.ts'
 
@@ -155,7 +155,7 @@ export class Lane {
 
   async #admit(socket: TLSSocket): Promise<void> {
     const shown = certificateOn(socket)
-    const { value: notAfter } = await this.#byTrustOfNow(() => judgeServer(this.#engine, shown, this.terms))
+    const { value: notAfter } = await this.#byTrustOfNow(() => judgeNewServer(this.#engine, shown, this.terms))
     if (socket.destroyed || shown === undefined) throw new Error('The connection was lost while its server was judged.')
     const known = [...this.#connected.values()].find((one) => isSame(one.shown, shown))
     this.#connected.set(socket, known ?? { shown, notAfter })

@@ -49,7 +49,7 @@ export function certificateFiles(paths: { readonly certificate: string; readonly
  *
  * @throws `credentials-invalid` when it is loaded, naming the part and the fix, never content
  * @example
- * const certificate = certificatePem({ certificate: process.env.TLS_CERTIFICATE, key: process.env.TLS_KEY })
+ * const certificate = certificatePem({ certificate: chainPem, key: keyPem })
  * @see RFC 7468, SPIFFE X.509-SVID
  */
 export function certificatePem({ certificate, key }: CertificatePair): CertificateSource {

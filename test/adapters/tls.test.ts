@@ -294,6 +294,22 @@ describe('a server', () => {
     expect((await refusedBy(origin, dispatcher))[0]).toBe('trust-unavailable')
   })
 
+  it('may be vouched for by a CA that was published a moment ago', async () => {
+    const keys = await keyServer()
+    const later = makeCa()
+    keys.serve({ keys: [bundleEntry(root)] })
+    const trust = trustUrl(keys.url, { trustDomain: 'acme.test', refreshSeconds: 900 })
+    const { orders } = await pair()
+    const dispatcher = tlsClient(await world.workload(ORDERS, pairOf(leafOf(ORDERS), middle), { trust }))
+    const ledger = await world.workload(LEDGER, pairOf(makeLeaf({ by: later, uris: [LEDGER] })))
+    const { origin } = await world.serve(ledger, (_req, res) => res.end('ok'))
+    keys.serve({ keys: [root, later].map((ca) => bundleEntry(ca)) })
+    world.clock.advance(60)
+    expect(await textOf(origin, dispatcher)).toBe('ok')
+    expect(await refusedBy(origin, tlsClient(orders))).toEqual([CODE, 'no-anchor'])
+    await keys.close()
+  })
+
   it('is told the host of the URL, whatever the header of a request says', async () => {
     const { ledger, dispatcher } = await pair()
     const { named: byName } = await world.serve(ledger, (req, res) => {

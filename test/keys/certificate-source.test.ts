@@ -65,8 +65,8 @@ describe('a certificate of one’s own', () => {
   it('a certificate of one’s own that is not one to ten in PEM is refused', async () => {
     const eleven = Array.from({ length: 11 }, () => pemOf(leaf)).join('')
     for (const text of ['', 'x', keyPemOf(leaf), `${pemOf(leaf)}x`, eleven])
-      expect((await detailOf(text)).option).toBe('certificate')
-    expect((await detailOf(undefined as unknown as string)).option).toBe('certificate')
+      expect((await detailOf(text)).fix).toBe('give one to ten certificates in PEM, its own first')
+    expect((await detailOf(5 as unknown as string)).fix).toContain('in PEM')
     expect((await read(Array.from({ length: 10 }, () => pemOf(leaf)).join(''))).leaf).toEqual(leaf.der)
   })
 
