@@ -9,6 +9,7 @@ import { expect, it, onTestFinished } from 'vitest'
 import { guard } from '../../src/adapters/node.ts'
 import { followCertificate, tlsServerOptions } from '../../src/adapters/node-tls.ts'
 import { undiciTransport } from '../../src/adapters/undici.ts'
+import type { UndiciDispatcher } from '../../src/adapters/undici-options.ts'
 import { tlsClient } from '../../src/adapters/undici-tls.ts'
 import { memorySink } from '../../src/audit/memory-sink.ts'
 import type { Jwk } from '../../src/crypto/primitives.ts'
@@ -94,7 +95,7 @@ async function start(first: Authority): Promise<Services> {
   for (const id of [ORDERS, LEDGER]) await files.renew(id, first)
   const origins = new Set<string>()
   server.serve({ keys: [publicJwk(first.key), bundleEntry(first.ca)] })
-  let client: Dispatcher | undefined
+  let client: UndiciDispatcher
   const create = (id: string) => {
     const name = id.slice(id.lastIndexOf('/') + 1)
     const [certificate, key] = [files.path(`${name}.pem`), files.path(`${name}.key`)]
@@ -105,13 +106,12 @@ async function start(first: Authority): Promise<Services> {
       trust: trustUrl(server.url, { trustDomain: 'acme.test', refreshSeconds: REFRESH_MS / 1000 }),
       peers: (url) => (origins.has(url.origin) ? LEDGER : undefined),
       audit: memorySink(),
-      transport: undiciTransport({
-        dispatcher: { dispatch: (wanted, handler) => client?.dispatch(wanted as never, handler) ?? false },
-      }),
+      transport: undiciTransport({ dispatcher: { dispatch: (wanted, handler) => client.dispatch(wanted, handler) } }),
     })
   }
   const [ledger, orders] = [await create(LEDGER), await create(ORDERS)]
-  client = tlsClient(orders)
+  const dispatcher = tlsClient(orders)
+  client = dispatcher
   const accept = [workloadProof(), clientCertificate()]
   const listener = guard(ledger, { policy: allowAuthenticated(), accept }, (_req, res) => {
     res.end('ok')
@@ -127,7 +127,7 @@ async function start(first: Authority): Promise<Services> {
     https.close()
     await rm(files.path(''), { recursive: true })
   })
-  return { server, files, ledger, orders, origin, dispatcher: client, origins }
+  return { server, files, ledger, orders, origin, dispatcher, origins }
 }
 
 /** Who goes on with a certificate that was retired, as caller and as server. */
