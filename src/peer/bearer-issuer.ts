@@ -17,6 +17,13 @@ export interface BearerCaller {
   readonly peer: Peer
 }
 
+/** The key that a token was verified by, and under which version of the keys it was found. */
+interface UsedKey {
+  readonly key: IssuerKey
+  readonly keyId: string | undefined
+  readonly generation: number
+}
+
 /** One issuer, at work for one guard. */
 export class BearerIssuer {
   readonly rules: BearerRules
@@ -49,14 +56,14 @@ export class BearerIssuer {
   /** Verifies a token that names this issuer. */
   async verify(token: string, gated: GatedToken): Promise<HeldToken<BearerCaller>> {
     const { alg, kid } = readAccessHeader(gated, this.rules)
-    const { key, generation } = await this.#keyOf(kid, alg)
+    const { key, keyId, generation } = await this.#keyOf(kid, alg)
     const { clock, toleranceSeconds } = this.#around
     const judged = { rules: this.rules, moment: { nowSeconds: nowSeconds(clock), toleranceSeconds } }
     const access = await verifyAccessToken(token, { gated, key }, judged)
-    return { generation, value: Object.freeze({ issuer: this, access, keyId: kid, peer: this.#peerOf(access) }) }
+    return { generation, value: Object.freeze({ issuer: this, access, keyId, peer: this.#peerOf(access) }) }
   }
 
-  async #keyOf(kid: string | undefined, alg: string): Promise<{ key: IssuerKey; generation: number }> {
+  async #keyOf(kid: string | undefined, alg: string): Promise<UsedKey> {
     const known = await this.#find(kid, alg)
     if (known !== undefined) return known
     const found = (await this.#source.renew()) ? await this.#find(kid, alg) : undefined
@@ -65,12 +72,11 @@ export class BearerIssuer {
     return found
   }
 
-  async #find(kid: string | undefined, alg: string) {
-    const keys = await this.#source.keys()
-    // Taken before the key is imported: what changes from now on, changes after it.
+  async #find(kid: string | undefined, alg: string): Promise<UsedKey | undefined> {
+    // Taken before the keys: what changes from now on, while they are waited for too, changes after it.
     const { generation } = this.#source
-    const key = await keys.find(kid, alg)
-    return key === undefined ? undefined : { key, generation }
+    const found = (await this.#source.keys()).find(kid, alg)
+    return found && { key: await found.key, keyId: found.keyId, generation }
   }
 
   #peerOf({ subject, scopes, claims }: AccessToken): Peer {

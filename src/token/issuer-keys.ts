@@ -6,10 +6,16 @@ import { tokenInvalid } from './refusal.ts'
 /** A key of an issuer, imported for the one algorithm it was asked for. */
 export type IssuerKey = Awaited<ReturnType<typeof importJWK>>
 
+/** A key that may have signed, by the name that its issuer gives it: a token need not say it. */
+export interface FoundKey {
+  readonly keyId: string | undefined
+  readonly key: Promise<IssuerKey>
+}
+
 /** The keys of one issuer, as of one version of their document. */
 export interface IssuerKeys {
   /** Finds the key that may have signed; undefined where it is not known. Throws where the choice would be a guess. */
-  find(kid: string | undefined, alg: string): Promise<IssuerKey> | undefined
+  find(kid: string | undefined, alg: string): FoundKey | undefined
 }
 
 const EC: Readonly<Record<string, string>> = { ES256: 'P-256', ES384: 'P-384', ES512: 'P-521' }
@@ -17,6 +23,7 @@ const EC: Readonly<Record<string, string>> = { ES256: 'P-256', ES384: 'P-384', E
 /** Whether a key fits an algorithm: by its type and curve, and by its own `alg`, `use` and `key_ops`. */
 function fits(jwk: Jwk, alg: string): boolean {
   if (jwk.use !== undefined && jwk.use !== 'sig') return false
+  if (jwk.key_ops !== undefined && !(Array.isArray(jwk.key_ops) && jwk.key_ops.includes('verify'))) return false
   const isNamed = jwk.alg === undefined || jwk.alg === alg || (isEdwards(jwk.alg) && isEdwards(alg))
   if (!isNamed) return false
   if (isEdwards(alg)) return jwk.kty === 'OKP' && jwk.crv === 'Ed25519'
@@ -46,9 +53,9 @@ export function readIssuerKeys(document: KeyDocument): IssuerKeys {
       const jwk = kid === undefined ? fitting[0] : fitting.find((one) => one.kid === kid)
       if (jwk === undefined) return undefined
       const name = `${alg} ${document.keys.indexOf(jwk)}`
-      const known = imported.get(name) ?? importJWK(materialOf(jwk), alg)
-      imported.set(name, known)
-      return known
+      const key = imported.get(name) ?? importJWK(materialOf(jwk), alg)
+      imported.set(name, key)
+      return { keyId: jwk.kid, key }
     },
   }
 }
@@ -56,5 +63,5 @@ export function readIssuerKeys(document: KeyDocument): IssuerKeys {
 /** The one secret that an issuer shares with whoever verifies its tokens. */
 export function secretKeys(secret: Uint8Array): IssuerKeys {
   const key = Promise.resolve(secret)
-  return { find: (_kid, alg) => (alg.startsWith('HS') ? key : undefined) }
+  return { find: (keyId, alg) => (alg.startsWith('HS') ? { keyId, key } : undefined) }
 }

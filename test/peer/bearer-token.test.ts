@@ -1,9 +1,11 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { bearerToken } from '../../src/accept.ts'
+import { selfIssued } from '../../src/keys/credentials.ts'
 import { generateKey, publicJwk } from '../../src/keys/jwk.ts'
 import type { BearerTokenOptions } from '../../src/peer/bearer-token-options.ts'
 import { definePolicy } from '../../src/policy/define-policy.ts'
 import { testDomain } from '../../src/testing/test-domain.ts'
+import { trustBundle } from '../../src/trust/source.ts'
 import { refusal, refusalOf } from '../core/refusal.ts'
 import { forge } from '../token/fixtures.ts'
 import { answering, hanging, keyServer, until } from '../trust/key-server.ts'
@@ -228,10 +230,8 @@ describe('a call with an access token', () => {
 
   it('an access token that was revoked, or whose caller or key was, is refused', async () => {
     const revoked = { tokens: ['token-1'], workloads: [`${ISSUER}/user-2`], keys: ['issuer-2'] }
-    const { trustBundle } = await import('../../src/trust/source.ts')
     const anchor = await generateKey({ alg: 'ES256' })
     const trust = trustBundle({ trust_domains: { 'acme.test': { keys: [publicJwk(anchor)] } }, revoked })
-    const { selfIssued } = await import('../../src/keys/credentials.ts')
     const second = await generateKey({ alg: 'ES256', kid: 'issuer-2' })
     const keys = (first: Parameters<typeof publicJwk>[0]) => ({ keys: [publicJwk(first), publicJwk(second)] })
     const found = await served({
@@ -244,6 +244,18 @@ describe('a call with an access token', () => {
     expect(await outcome(send(await mint({ jti: 'token-2', sub: 'user-2' })))).toBe('401 bearer-invalid revoked')
     const body = { jti: 'token-2', iss: 'https://second.test' }
     expect(await outcome(send(await mint(body, {}, second)))).toBe('401 bearer-invalid revoked')
+  })
+
+  it('by a key that was revoked is refused where the token leaves out which key it is', async () => {
+    const anchor = await generateKey({ alg: 'ES256' })
+    const lost = await generateKey({ alg: 'ES256', kid: 'issuer-2' })
+    const trust_domains = { 'acme.test': { keys: [publicJwk(anchor)] } }
+    const workload = {
+      trust: trustBundle({ trust_domains, revoked: { keys: ['issuer-2'] } }),
+      credentials: selfIssued({ keys: [anchor] }),
+    }
+    const { send, mint, outcome } = await served({ workload, issuers: [{ keys: { keys: [publicJwk(lost)] } }] })
+    expect(await outcome(send(await mint({}, { kid: undefined }, lost)))).toBe('401 bearer-invalid revoked')
   })
 })
 

@@ -44,7 +44,11 @@ async function verify({ head = {}, body = {}, rules: more = {}, by = key }: Give
   const { alg, kid } = readAccessHeader(gated, rules)
   const found = await readIssuerKeys(keysOf(key, other, edwards)).find(kid, alg)
   if (found === undefined) throw new Error('no key')
-  return verifyAccessToken(token, { gated, key: found }, { rules, moment: { nowSeconds: NOW, toleranceSeconds: 30 } })
+  return verifyAccessToken(
+    token,
+    { gated, key: await found.key },
+    { rules, moment: { nowSeconds: NOW, toleranceSeconds: 30 } },
+  )
 }
 const stepOf = async (given: Given) => {
   const { code, detail } = await refusalOf(() => verify(given))
@@ -163,6 +167,9 @@ describe('the keys of an issuer', () => {
       expect([alg, find(publicJwk(key), alg)]).toEqual([alg, undefined])
     expect(find({ ...publicJwk(key), alg: 'ES384' }, 'ES256')).toBeUndefined()
     expect(find({ ...publicJwk(key), use: 'enc' }, 'ES256')).toBeUndefined()
+    for (const key_ops of [['encrypt'], [], 7])
+      expect(find({ ...publicJwk(key), key_ops } as unknown as Jwk, 'ES256')).toBeUndefined()
+    expect(find({ ...publicJwk(key), key_ops: ['verify'] } as Jwk, 'ES256')).toBeDefined()
     expect(find({ ...rsa, alg: 'RS256' }, 'PS256')).toBeUndefined()
     expect(find({ ...rsa, alg: 'RSA-OAEP' }, 'PS256')).toBeUndefined()
   })
@@ -173,7 +180,7 @@ describe('the keys of an issuer', () => {
         const jwk = Object.fromEntries(
           Object.entries({ ...publicJwk(edwards), alg: named }).filter(([, v]) => v !== undefined),
         )
-        expect(await find(jwk as Jwk, alg)).toBeDefined()
+        expect(await find(jwk as Jwk, alg)?.key).toBeDefined()
       }
   })
 
@@ -184,7 +191,7 @@ describe('the keys of an issuer', () => {
 
   it('are imported once', () => {
     const keys = readIssuerKeys(keysOf(key, other))
-    expect(keys.find('one', 'ES256')).toBe(keys.find('one', 'ES256'))
-    expect(keys.find('one', 'ES256')).not.toBe(keys.find('two', 'ES256'))
+    expect(keys.find('one', 'ES256')?.key).toBe(keys.find('one', 'ES256')?.key)
+    expect(keys.find('one', 'ES256')?.key).not.toBe(keys.find('two', 'ES256')?.key)
   })
 })
