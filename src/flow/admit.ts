@@ -44,11 +44,19 @@ function judge(guard: GuardSettings, arrival: Arrival, progress: Progress): Mayb
   const parsed = parse(guard, arrival, progress)
   // It is this one value that grows from here on.
   progress.stage = parsed
-  return andThen(prove(guard, parsed), (claimed) =>
-    andThen(ownRoute(guard, claimed), (own) =>
+  return andThen(prove(guard, parsed), (claimed) => {
+    checkUpgrader(claimed)
+    return andThen(ownRoute(guard, claimed), (own) =>
       own === undefined ? serve(guard, claimed) : answered({ arrival, stage: claimed, own }),
-    ),
-  )
+    )
+  })
+}
+
+/** That a proof covers the upgrade was read off the proof: by now it is known whether anybody has verified it. */
+function checkUpgrader({ request, token }: Claimed): void {
+  if (token !== undefined || !request.fields.has('upgrade')) return
+  // Condition: an upgrade is refused where the proof that covers it is not what the caller is known by.
+  throw new CountersignError('upgrade-refused', { detail: { step: 'proof' } })
 }
 
 function serve(guard: GuardSettings, claimed: Claimed): MaybePromise<Admission> {

@@ -119,10 +119,11 @@ class BearerWay {
   }
 
   /** RFC 6750 §3, RFC 9449 §7.1 and §9. */
-  challenge({ code }: CountersignError): readonly string[] {
+  challenge(error: CountersignError): readonly string[] {
+    const { code } = error
     const isOfProof = code === 'dpop-invalid' || code === 'dpop-nonce-required'
     const bearer = this.#takesBearers && !isOfProof ? ['WWW-Authenticate', withError('Bearer', code)] : []
-    const nonces = [...this.#judges.values()].flatMap((judge) => judge.nonceFields(code))
+    const nonces = [...this.#judges.values()].flatMap((judge) => judge.nonceFields(error))
     return [...bearer, 'WWW-Authenticate', `${withError('DPoP', code)} algs="ES256 EdDSA Ed25519"`, ...nonces]
   }
 }

@@ -21,7 +21,8 @@ export interface BoundToken {
 export class DpopJudge {
   readonly #around: Surroundings
   readonly #nonces: DpopNonces | undefined
-  #nonce: string | undefined
+  /** The nonce that goes with a refusal, and with no other: those of other issuers and callers are not its business. */
+  readonly #given = new WeakMap<CountersignError, string>()
 
   constructor(options: DpopOptions, around: Surroundings) {
     const { nonces = false } = options
@@ -59,14 +60,15 @@ export class DpopJudge {
     if (this.#nonces === undefined) return
     // Condition: a proof without a nonce of ours that holds is refused where nonces are demanded.
     if (nonce === undefined || !(await this.#nonces.holds(nonce))) {
-      this.#nonce = await this.#nonces.make()
-      throw new CountersignError('dpop-nonce-required', { detail: { step: 'nonce' } })
+      const refused = new CountersignError('dpop-nonce-required', { detail: { step: 'nonce' } })
+      this.#given.set(refused, await this.#nonces.make())
+      throw refused
     }
   }
 
   /** The nonce to use from now on (RFC 9449 §9). */
-  nonceFields(code: string): readonly string[] {
-    if (code !== 'dpop-nonce-required' || this.#nonce === undefined) return []
-    return ['DPoP-Nonce', this.#nonce, 'Cache-Control', 'no-store']
+  nonceFields(error: CountersignError): readonly string[] {
+    const nonce = this.#given.get(error)
+    return nonce === undefined ? [] : ['DPoP-Nonce', nonce, 'Cache-Control', 'no-store']
   }
 }

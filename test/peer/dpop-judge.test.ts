@@ -120,6 +120,20 @@ describe('an access token that is bound to no key', () => {
 })
 
 describe('nonces', () => {
+  it('are given one at a time, whatever other issuers demand', async () => {
+    const second = 'https://second.test'
+    const issuers = [{}, { issuer: second }].map((one) => ({ ...one, dpop: { nonces: true } }))
+    const { mint, jkt, prove, token, ask, outcome } = await bound({ issuers })
+    const other = await mint({ iss: second, cnf: { jkt } })
+    const send = async (bearer: string, more = {}) =>
+      ask({ authorization: `DPoP ${bearer}`, dpop: await prove(bearer, more) })
+    expect((await send(token)).headers.get('dpop-nonce')).toBeTruthy()
+    const nonce = (await send(other)).headers.get('dpop-nonce') ?? ''
+    expect(await outcome(send(other, { nonce }))).toBe('200')
+    // The nonce of one issuer is none of the other's.
+    expect(await outcome(send(token, { nonce }))).toBe('401 dpop-nonce-required nonce')
+  })
+
   it('a proof without a nonce of ours that holds is refused where nonces are demanded', async () => {
     const { send, prove, token, outcome, domain, lastCode } = await bound({ issuers: [{ dpop: { nonces: true } }] })
     const answer = await send(await prove(token))

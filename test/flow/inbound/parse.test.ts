@@ -1,5 +1,7 @@
 import { expect, it } from 'vitest'
 import { callIdOf } from '../../../src/flow/call-id.ts'
+import type { GuardOptions } from '../../../src/flow/inbound/guard-options.ts'
+import { workloadProof } from '../../../src/peer/workload-proof.ts'
 import { createWire, fieldAt, withField } from '../../refusals/wire.ts'
 
 it('a method that is not an upper-case token is refused', async () => {
@@ -69,6 +71,29 @@ it('takes an upgrade that is covered and listed, by any spelling', async () => {
   ] as const) {
     const raw = [...covered.raw, 'upgrade', protocol]
     expect(await wire.deliver({ ...covered, raw }), protocol).toMatchObject({ ran: false, code })
+  }
+})
+
+it('an upgrade is refused where the proof that covers it is not what the caller is known by', async () => {
+  const upgrades = ['websocket']
+  const anybody = { name: 'any', authenticate: () => ({ id: 'any-1' }) }
+  const ways: Partial<GuardOptions>[] = [
+    { accept: [anybody] },
+    { accept: [anybody, workloadProof()] },
+    { mode: 'observe' },
+  ]
+  for (const way of ways) {
+    const policy = { decide: () => ({ effect: 'allow' }) as const }
+    const wire = await createWire({ ...way, upgrades, policy })
+    const message = await wire.capture()
+    // A signature that nobody has made.
+    const input = fieldAt(message, 'signature-input').replace('("@method"', '("upgrade" "@method"')
+    const { raw } = withField(message, 'signature-input', input)
+    const plain = { ...message, raw, body: new Uint8Array(0) }
+    expect(await wire.deliver({ ...plain, raw: [...raw, 'upgrade', 'websocket'] })).toMatchObject({
+      ran: false,
+      code: 'upgrade-refused',
+    })
   }
 })
 
