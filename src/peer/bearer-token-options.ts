@@ -55,6 +55,12 @@ export interface BearerTokenOptions extends FollowOptions {
   readonly permissions?: readonly string[] | undefined
   readonly dpop?: DpopOptions | undefined
   /**
+   * Where the certificate is that a token may be bound to (`cnf.x5t#S256`). `'connection'`: by default. `'client-cert'`: where a
+   * call comes from `trustedProxies` of the guard, in `Client-Cert`. Give it only where each of them overwrites that field: a
+   * certificate is no secret, and whoever has stolen the token can send it.
+   */
+  readonly certificateFrom?: 'connection' | 'client-cert' | undefined
+  /**
    * For a migration: subjects that are becoming workloads, and which. Once such a workload has proven itself to this process,
    * by signature or session, the tokens of its old self are refused here.
    */

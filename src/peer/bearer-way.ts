@@ -96,7 +96,8 @@ class BearerWay {
     // Condition: an access token of a caller that was seen to prove itself as a workload is refused.
     if (issuer.isSuperseded(access.subject)) throw bearerInvalid('superseded')
     const { jkt, certificate } = access.confirmation ?? {}
-    const held = certificate === undefined ? undefined : assertShown(certificate, evidence)
+    const mayBeForwarded = issuer.rules.options.certificateFrom === 'client-cert'
+    const held = certificate === undefined ? undefined : assertShown(certificate, evidence, mayBeForwarded)
     return andThen(held, () => this.#confirmKey(caller, presented, { evidence, jkt }))
   }
 
@@ -129,8 +130,9 @@ class BearerWay {
 }
 
 /** RFC 8705 §3: whether it is to be believed is not asked, for the token says which one it is. */
-async function assertShown(thumbprint: string, evidence: OwnEvidence): Promise<void> {
-  const isForwarded = await evidence.isFromProxy()
+async function assertShown(thumbprint: string, evidence: OwnEvidence, mayBeForwarded: boolean): Promise<void> {
+  // That a proxy is believed in other things does not say that it overwrites this field.
+  const isForwarded = mayBeForwarded && (await evidence.isFromProxy())
   const shown = isForwarded
     ? parseClientCert(evidence.header('client-cert'), evidence.header('client-cert-chain'))
     : evidence.connection()

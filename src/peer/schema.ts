@@ -53,6 +53,7 @@ export const bearerTokenOptionsSchema = z.strictObject({
   permissions: z.array(text).optional(),
   successors: z.record(z.string(), workloadId).optional(),
   dpop: dpop.optional(),
+  certificateFrom: z.enum(['connection', 'client-cert'], "give 'connection' or 'client-cert'").optional(),
   dangerouslySharedSecret: z
     .union([z.string(), z.instanceof(Uint8Array)], { error: 'give a text or bytes' })
     .optional(),

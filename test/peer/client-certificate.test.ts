@@ -5,6 +5,7 @@ import { bearerToken, clientCertificate, workloadProof } from '../../src/accept.
 import { toBase64 } from '../../src/core/base64url.ts'
 import type { GuardOptions } from '../../src/flow/inbound/guard-options.ts'
 import { generateKey, publicJwk } from '../../src/keys/jwk.ts'
+import type { BearerTokenOptions } from '../../src/peer/bearer-token-options.ts'
 import { refusal, refusalOf } from '../core/refusal.ts'
 import { bundleEntry, type Made, makeCa, makeLeaf, NOW_MS } from '../support/certificate.ts'
 import { forge } from '../token/fixtures.ts'
@@ -254,9 +255,9 @@ describe('hops that are believed', () => {
 describe('an access token that is bound to a certificate', () => {
   const issuer = 'https://login.test'
 
-  async function bound(trustedProxies: readonly string[] = []) {
+  async function bound(trustedProxies: readonly string[] = [], more: Partial<BearerTokenOptions> = {}) {
     const key = await generateKey({ alg: 'ES256', kid: 'issuer-1' })
-    const login = bearerToken({ issuer, audience: 'https://ledger.test', keys: { keys: [publicJwk(key)] } })
+    const login = bearerToken({ issuer, audience: 'https://ledger.test', keys: { keys: [publicJwk(key)] }, ...more })
     const found = await served({ accept: [login], trustedProxies })
     const thumbprint = createHash('sha256').update(orders.der).digest('base64url')
     const iat = NOW_MS / 1000
@@ -276,8 +277,16 @@ describe('an access token that is bound to a certificate', () => {
     expect(await outcome(ask({ headers: forwarded }))).toBe('401 bearer-invalid certificate')
   })
 
-  it('is taken where a proxy that is believed forwards it', async () => {
+  it('is not taken with a field that nobody has said the proxy overwrites', async () => {
     const { ask, outcome, authorization } = await bound(['127.0.0.1'])
+    // The thief of the token has read the certificate, too.
+    const headers = { authorization, 'client-cert': `:${toBase64(orders.der)}:` }
+    expect(await outcome(ask({ headers }))).toBe('401 bearer-invalid certificate')
+    expect(await outcome(ask({ headers: { authorization }, shows: [orders] }))).toBe(`${issuer}/u bearer`)
+  })
+
+  it('is taken where a proxy that is believed forwards it', async () => {
+    const { ask, outcome, authorization } = await bound(['127.0.0.1'], { certificateFrom: 'client-cert' })
     const headers = { authorization, 'client-cert': `:${toBase64(orders.der)}:` }
     expect(await outcome(ask({ headers }))).toBe(`${issuer}/u bearer`)
     expect(await outcome(ask({ headers: { authorization }, shows: [orders] }))).toBe('401 bearer-invalid certificate')
