@@ -41,6 +41,7 @@ export async function proveMessage(workload: Workload, options: MessageProofOpti
     id: randomNonce(),
     carrier: carrierOf(payload),
     others: [DIGEST],
+    isOfMessage: true,
   })
   return { 'workload-identity-token': token, 'workload-proof-token': text }
 }

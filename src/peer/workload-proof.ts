@@ -118,7 +118,9 @@ export function readTokenProof(fields: Fields): Proof | undefined {
   if (text === undefined) return undefined
   // Condition: a request with two proof tokens is refused.
   if (values.length > 1) throw new CountersignError('proof-ambiguous', { detail: { step: PROOF_TOKEN } })
-  const { audience, expires, id, covered } = readProofToken(text)
+  const { audience, expires, id, covered, isOfMessage } = readProofToken(text)
+  // Condition: a proof token that was made for a message proves no call.
+  if (isOfMessage) throw new CountersignError('proof-incomplete', { detail: { step: 'msg' } })
   return createTokenProof({ audience, created: expires - MAX_PROOF_TOKEN_SECONDS, expires, id, covered })
 }
 

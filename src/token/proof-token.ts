@@ -24,6 +24,8 @@ export interface ProofToken {
   readonly id: string
   /** The field names whose values it is bound to, in lower case. */
   readonly covered: ReadonlySet<string>
+  /** Whether it was made for a message that is not HTTP. */
+  readonly isOfMessage: boolean
   readonly claims: JsonObject
 }
 
@@ -40,6 +42,8 @@ export interface ProofTokenExpectation {
   readonly maxLifetimeSeconds: number
 }
 
+/** Our own claim: without it whoever carries a message could make a call of it, to any path that its sender may call. */
+const OF_MESSAGE = 'msg'
 const MAX_ID = 128
 const HEADER: ReadonlySet<string> = new Set(['typ', 'alg', 'kid'])
 const PRINTABLE = /^[\x21-\x7e]+$/
@@ -77,6 +81,7 @@ export function readProofToken(text: string): ProofToken {
     expires: exp,
     id: jti,
     covered: coveredBy(claims),
+    isOfMessage: claims[OF_MESSAGE] !== undefined,
     claims,
   }
 }
@@ -175,6 +180,8 @@ export interface MintProofToken {
   readonly carrier: Carrier
   /** Further fields to bind, in lower case. */
   readonly others?: readonly string[]
+  /** Whether it is for a message that is not HTTP: then no guard takes it for a call. */
+  readonly isOfMessage?: boolean
 }
 
 /** Mints a proof token: bound to our identity token and to whatever other tokens travel with it. */
@@ -196,6 +203,7 @@ export async function mintProofToken(given: MintProofToken): Promise<string> {
     ...(access === undefined ? {} : { ath: await hashOf(access) }),
     ...(transaction === undefined ? {} : { tth: await hashOf(transaction) }),
     ...(Object.keys(oth).length === 0 ? {} : { oth }),
+    ...(given.isOfMessage === true ? { [OF_MESSAGE]: true } : {}),
   }
   const input = `${partOf(header)}.${partOf(claims)}`
   return `${input}.${toBase64url(await primitives.sign(signingKey, utf8(input)))}`

@@ -1,8 +1,12 @@
+import { createHash } from 'node:crypto'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { GuardOptions } from '../../src/flow/inbound/guard-options.ts'
+import { proveMessage } from '../../src/flow/message-proof.ts'
+import { engineOf } from '../../src/flow/workload.ts'
 import { answerOf } from '../../src/index.ts'
 import { type WorkloadProofName, workloadProof } from '../../src/peer/workload-proof.ts'
 import { testDomain } from '../../src/testing/test-domain.ts'
+import { mintProofToken } from '../../src/token/proof-token.ts'
 import { refusalOf } from '../core/refusal.ts'
 
 const open: { close(): Promise<void> }[] = []
@@ -114,6 +118,42 @@ describe('a call with a proof token', () => {
     expect(await codeWith((request) => header(request, 'workload-identity-token', undefined))).toBe('token-missing')
     expect(await codeWith((request) => header(request, 'authorization', 'Bearer x'))).toBe('proof-invalid')
     expect(await codeWith((request) => header(request, 'workload-proof-token', 'x'))).toBe('proof-incomplete')
+  })
+
+  it('a proof token that was made for a message proves no call', async () => {
+    const { orders, ledger, domain, lastEvent, seen } = await pair(ALL)
+    const payload = new TextEncoder().encode('{"amount":9}')
+    const headers = { ...(await proveMessage(orders, { audience: ledger.id, payload })) }
+    const digest = createHash('sha256').update(payload).digest('base64')
+    // Whoever carries the message keeps it, and makes a call of it where it likes.
+    const url = `${ORIGIN}/payments`
+    const call = { method: 'POST', headers: { ...headers, 'content-digest': `sha-256=:${digest}:` }, body: payload }
+    expect((await domain.deliver(new Request(url, call))).status).not.toBe(200)
+    expect(await lastEvent()).toMatchObject({ code: 'proof-incomplete', step: 'msg' })
+    expect(seen).toEqual([])
+  })
+
+  it('that is bound to the digest of a body is taken with that body alone', async () => {
+    const { orders, ledger, domain, lastEvent } = await pair(ALL)
+    const { token, signingKey } = await engineOf(orders).credentials.current()
+    const digest = `sha-256=:${createHash('sha256').update('hello').digest('base64')}:`
+    const send = async (id: string, body: string) => {
+      const text = await mintProofToken({
+        token,
+        signingKey,
+        audience: ledger.id,
+        expires: Math.floor(domain.clock.now() / 1000) + 60,
+        id,
+        carrier: (name) => (name === 'content-digest' ? [digest] : []),
+        others: ['content-digest'],
+      })
+      const headers = { 'workload-identity-token': token, 'workload-proof-token': text, 'content-digest': digest }
+      const { status } = await domain.deliver(new Request(`${ORIGIN}/entries`, { method: 'POST', headers, body }))
+      return [status, (await lastEvent())?.code]
+    }
+    expect(await send('a', 'hello')).toEqual([200, undefined])
+    expect(await send('b', 'hullo')).toEqual([400, 'digest-mismatch'])
+    expect(await send('c', '')).toEqual([400, 'digest-mismatch'])
   })
 
   it('a proof token without a workload identity token is refused', async () => {

@@ -30,8 +30,8 @@ function compare(call: Authorized, digest: string | undefined, bytes: Bytes | 't
   // Condition: a body that is larger than the limit is refused.
   if (bytes === 'too-large') throw new CountersignError('body-too-large', { detail: { step: 'body' } })
   if (call.token === undefined) return advance(call, { bytes })
-  // A proof token covers no body: the rule that lets it pass has said so.
-  if (call.proof !== undefined && isTokenProof(call.proof)) return advance(call, { bytes })
+  // A proof token covers no body, unless it says so: the rule that lets it pass has agreed to that.
+  if (call.proof !== undefined && isTokenProof(call.proof) && digest === undefined) return advance(call, { bytes })
   // The head of its envelope, which the signature covers, names this body: to open it is to compare it.
   if (call.announced.head !== undefined) return advance(call, { bytes })
   if (digest === undefined) {
