@@ -29,6 +29,7 @@ export interface WorkloadEntry {
 
 /** Who and what no longer counts, whatever vouches for it. */
 export interface Revoked {
+  /** Workloads, and callers who are known by tokens or keys (`https://login.acme.com/user-1`, `api-key:billing`). */
   readonly workloads?: readonly string[]
   /** Names (`kid`) of keys; of keys in certificates the base64url SHA-256 of their SubjectPublicKeyInfo. */
   readonly keys?: readonly string[]
@@ -44,6 +45,9 @@ export interface TrustBundle {
 }
 
 const MAX_CERTIFICATES = 100
+/** Whoever is known by a token or a key: a part that says by whose word, and one that says who. */
+const OTHER_CALLER = /^(?=[\x21-\x7e]{3,2048}$)[^:/]+[:/].*[^:/]/
+const OF_WORKLOADS = /^(?:spiffe|wimse):/i
 
 /** One set of keys, and where in the document it stands. */
 interface KeySet {
@@ -97,8 +101,13 @@ function checkWorkloads(bundle: TrustBundle): void {
   }
   for (const id of bundle.revoked?.workloads ?? []) {
     // Condition: a revoked workload whose identifier is not valid is refused.
-    if (readWorkloadId(id) === undefined) throw trustInvalid('revoked.workloads', 'write whole identifiers')
+    if (!isCaller(id)) throw trustInvalid('revoked.workloads', 'write whole identifiers')
   }
+}
+
+/** Whether somebody may be called so: a workload, or who is known by a token or key (`https://login.acme.com/auth0|7`). */
+function isCaller(id: string): boolean {
+  return readWorkloadId(id) !== undefined || (OTHER_CALLER.test(id) && !OF_WORKLOADS.test(id))
 }
 
 function* keySetsOf(bundle: TrustBundle): Iterable<KeySet> {

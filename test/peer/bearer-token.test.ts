@@ -229,7 +229,7 @@ describe('a call with an access token', () => {
   })
 
   it('an access token that was revoked, or whose caller or key was, is refused', async () => {
-    const revoked = { tokens: ['token-1'], workloads: [`${ISSUER}/user-2`], keys: ['issuer-2'] }
+    const revoked = { tokens: ['token-1'], workloads: [`${ISSUER}/user-2`, `${ISSUER}/auth0|7`], keys: ['issuer-2'] }
     const anchor = await generateKey({ alg: 'ES256' })
     const trust = trustBundle({ trust_domains: { 'acme.test': { keys: [publicJwk(anchor)] } }, revoked })
     const second = await generateKey({ alg: 'ES256', kid: 'issuer-2' })
@@ -242,6 +242,7 @@ describe('a call with an access token', () => {
     expect(await outcome(send(await mint({ jti: 'token-2' })))).toBe('200')
     expect(await outcome(send(await mint()))).toBe('401 bearer-invalid revoked')
     expect(await outcome(send(await mint({ jti: 'token-2', sub: 'user-2' })))).toBe('401 bearer-invalid revoked')
+    expect(await outcome(send(await mint({ jti: 'token-2', sub: 'auth0|7' })))).toBe('401 bearer-invalid revoked')
     const body = { jti: 'token-2', iss: 'https://second.test' }
     expect(await outcome(send(await mint(body, {}, second)))).toBe('401 bearer-invalid revoked')
   })

@@ -164,8 +164,18 @@ describe('parseBundle', () => {
   })
 
   it('a revoked workload whose identifier is not valid is refused', () => {
-    for (const id of ['orders', 'spiffe://acme.internal/**'])
+    for (const id of [
+      'orders',
+      'spiffe://acme.internal/**',
+      'SPIFFE://acme.internal/a',
+      'api-key:',
+      'a /b',
+      ':a',
+      '//',
+    ])
       refused({ revoked: { workloads: [id] } }, 'revoked.workloads')
+    const workloads = ['https://login.acme.com/auth0|7', 'https://login.acme.com:8443/a', 'login/a', 'api-key:billing']
+    expect(parseBundle({ revoked: { workloads } }).revoked).toEqual({ workloads })
   })
 
   it('a "kid" that stands twice in a set of trusted keys is refused', () => {

@@ -1,8 +1,9 @@
 import { CountersignError } from '../../core/errors.ts'
+import { andThen } from '../../core/maybe-promise.ts'
 import { checkOptions } from '../../core/options.ts'
-import { API_KEY } from '../../identity/peer.ts'
+import { API_KEY, type Peer } from '../../identity/peer.ts'
 import { isDemanded, isProofField, isUnproven } from '../../signature/coverage.ts'
-import { type Authenticator, type Evidence, ownAuthenticator } from '../authenticator.ts'
+import { type Authenticator, type Evidence, ownAuthenticator, type Surroundings } from '../authenticator.ts'
 import type { ApiKeyOptions } from './api-key-options.ts'
 import { checkKey } from './check.ts'
 import { isFollowed } from './followed.ts'
@@ -26,7 +27,7 @@ const MEANT_OTHERWISE = new Set([
 /**
  * Accepts API keys (`createApiKey`), for callers that are no workloads. The peer is `api-key:<owner>`, with the scopes of
  * the key; `peer.claims.keyId` is its id. A key alone opens only what a rule allows that lists `api-key` under
- * `authenticatedBy`. Checked are spelling, checksum, hash, revocation and end, in this order; whatever fails is
+ * `authenticatedBy`. Checked are spelling, checksum, hash, revocation and end, in this order, and what trust has revoked; whatever fails is
  * `api-key-invalid` and 401. No handler sees the field.
  *
  * It proves that the caller has the key. It does not prove who made the request, that it is fresh, or that its target and
@@ -46,13 +47,15 @@ export function apiKey(options: ApiKeyOptions): Authenticator {
   const isScheme = header === AUTHORIZATION
   const challenge = Object.freeze(['WWW-Authenticate', isScheme ? 'ApiKey' : `ApiKey header="${header}"`])
   const read = isScheme ? byScheme : (evidence: Evidence) => evidence.header(header)
-  return ownAuthenticator(API_KEY, ({ clock, report }) => {
+  return ownAuthenticator(API_KEY, ({ clock, report, isRevoked }) => {
     if (isFollowed(store)) store.bindReport(report)
     return {
       secrets: Object.freeze([header]),
       authenticate(evidence) {
         const text = read(evidence)
-        return text === undefined ? undefined : checkKey(store, clock, text)
+        return text === undefined
+          ? undefined
+          : andThen(checkKey(store, clock, text), (peer) => assertTrusted(peer, isRevoked))
       },
       challenge: () => challenge,
       close() {
@@ -66,6 +69,15 @@ export function apiKey(options: ApiKeyOptions): Authenticator {
 function byScheme({ header }: Evidence): string | undefined {
   const value = header(AUTHORIZATION)
   return value !== undefined && HAS_SCHEME.test(value) ? value.replace(SCHEME, '') : undefined
+}
+
+/** What trust says of callers counts for those with keys, too, whatever their store says. */
+function assertTrusted(peer: Peer, isRevoked: Surroundings['isRevoked']): Peer {
+  const keyId = String(peer.claims.keyId)
+  // Condition: an API key whose id or owner is revoked in the trust bundle is refused.
+  if (isRevoked({ id: peer.id, keyId }))
+    throw new CountersignError('api-key-invalid', { detail: { step: 'trust', keyId } })
+  return peer
 }
 
 function checkHeader(name: string): void {

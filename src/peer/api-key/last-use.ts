@@ -3,6 +3,7 @@ import { utf8 } from '../../core/bytes.ts'
 import { type ErrorDetail, isCountersignError } from '../../core/errors.ts'
 import { type Schedule, systemSchedule, type Timer } from '../../core/schedule.ts'
 import { KEY_ID } from './key-text.ts'
+import { LAST_MS } from './record-text.ts'
 
 const WRITE_EVERY_MS = 60_000
 
@@ -19,7 +20,9 @@ export async function readLastUses(path: string): Promise<LastUses> {
   try {
     const document: unknown = JSON.parse(await platform.readText(path))
     const entries = Object.entries((document as { lastUse?: object }).lastUse ?? {})
-    return new Map(entries.filter(([id, at]) => KEY_ID.test(id) && Number.isSafeInteger(at) && at >= 0))
+    return new Map(
+      entries.filter(([id, at]) => KEY_ID.test(id) && Number.isSafeInteger(at) && at >= 0 && at <= LAST_MS),
+    )
   } catch {
     return new Map()
   }

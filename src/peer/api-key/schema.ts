@@ -8,13 +8,11 @@ import type { ApiKeyOptions } from './api-key-options.ts'
 import type { CreateApiKeyOptions } from './create-api-key-options.ts'
 import { KEY_ID } from './key-text.ts'
 import type { ApiKeyRecord } from './record.ts'
-import { isOwner, isScope } from './record-text.ts'
+import { isOwner, isScope, LAST_MS } from './record-text.ts'
 import type { ApiKeyStore } from './store.ts'
 
 const HASH_BYTES = 32
 const MOST_SCOPES = 64
-/** The last moment a date can name. */
-const LAST_MS = 8_640_000_000_000_000
 
 const isHash = (text: string) => fromBase64url(text)?.length === HASH_BYTES
 const owner = z

@@ -9,6 +9,7 @@ import { type Authenticator, BIND, isOwn, type Surroundings } from '../../../src
 import { workloadProof } from '../../../src/peer/workload-proof.ts'
 import { definePolicy } from '../../../src/policy/define-policy.ts'
 import { testDomain } from '../../../src/testing/test-domain.ts'
+import { mergeTrust, trustBundle } from '../../../src/trust/source.ts'
 import { refusal } from '../../core/refusal.ts'
 import { documentOf } from '../../policy/ask.ts'
 import { keyOf } from './keys.ts'
@@ -89,6 +90,20 @@ describe('apiKey', () => {
     expect(new Set(found.map(({ code }) => code))).toEqual(new Set(['api-key-invalid']))
     expect(seen).toEqual([])
     expect(JSON.stringify(found)).not.toContain(key.slice(16, -6))
+  })
+
+  it('an API key whose id or owner is revoked in the trust bundle is refused', async () => {
+    const domain = await testDomain('acme.test')
+    const [billing, shipping, other] = [await keyOf('billing'), await keyOf('shipping'), await keyOf('billing')]
+    const revoked = { workloads: ['api-key:shipping'], keys: [other.record.id] }
+    const ledger = await domain.workload('ledger', { trust: mergeTrust(domain.trust, trustBundle({ revoked })) })
+    open.push(ledger)
+    const store = memoryApiKeys([billing, shipping, other].map(({ record }) => record))
+    domain.serve(ledger, ORIGIN, () => new Response('ok'), { accept: [apiKey({ store })], policy })
+    const statuses: number[] = []
+    for (const { key } of [billing, shipping, other])
+      statuses.push((await domain.deliver(new Request(`${ORIGIN}/open`, { headers: { 'x-api-key': key } }))).status)
+    expect(statuses).toEqual([200, 401, 401])
   })
 
   it('passes nothing that is bad, or cannot be found out, on to another way', async () => {

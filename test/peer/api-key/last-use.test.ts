@@ -63,7 +63,15 @@ describe('when keys were last used', () => {
 
   it('that cannot be read says nothing', async () => {
     expect(await readLastUses(path)).toEqual(new Map())
-    for (const text of ['', '{', 'null', '7', '{"lastUse":7}', '{"lastUse":null}', `{"lastUse":{"x":1,"${A}":"1"}}`]) {
+    for (const text of [
+      '',
+      '{',
+      'null',
+      '7',
+      '{"lastUse":7}',
+      '{"lastUse":null}',
+      `{"lastUse":{"x":1,"${A}":"1","${B}":8640000000000001}}`,
+    ]) {
       await writeFile(path, text)
       expect(await readLastUses(path)).toEqual(new Map())
     }
