@@ -2,7 +2,7 @@ import { primitives } from '#crypto'
 import { platform } from '#platform'
 import { toBase64url } from '../core/base64url.ts'
 import type { Clock } from '../core/clock.ts'
-import { isCountersignError } from '../core/errors.ts'
+import { type CountersignError, isCountersignError } from '../core/errors.ts'
 import { andThen, type MaybePromise } from '../core/maybe-promise.ts'
 import { parseCertificate } from '../identity/certificate.ts'
 import { readSvid } from '../identity/svid.ts'
@@ -25,9 +25,19 @@ interface Judged {
   readonly value: VerifiedCertificate
 }
 
+/** A certificate of a connection that did not hold. */
+interface Refused {
+  readonly generation: number
+  readonly error: CountersignError
+  /** Epoch milliseconds. */
+  readonly until: number
+}
+
 const MAX_CHAINS = 1000
 /** What is said of a certificate whose CA is not known. */
 const UNKNOWN: ReadonlySet<string> = new Set(['no-anchor', 'trust-domain'])
+/** It may be that its time begins. */
+const REFUSED_MS = 10_000
 
 /**
  * Judges the certificates of callers at each of their requests: what held is verified anew under another version of trust,
@@ -36,6 +46,8 @@ const UNKNOWN: ReadonlySet<string> = new Set(['no-anchor', 'trust-domain'])
 export class CertificateJudge {
   readonly #around: JudgeContext
   readonly #connections = new WeakMap<ShownCertificate, Judged>()
+  /** To look for a path costs a stranger nothing, and here many signatures: it goes with its connection. */
+  readonly #refused = new WeakMap<ShownCertificate, Refused>()
   readonly #fields = new HeldTokens<VerifiedCertificate>()
   /** What came with a certificate that held, by its leaf: a session that is resumed shows the leaf alone. */
   readonly #chains = new Map<string, readonly Uint8Array[]>()
@@ -76,9 +88,18 @@ export class CertificateJudge {
   }
 
   async #examineConnection(shown: ShownCertificate): Promise<VerifiedCertificate> {
+    const refused = this.#refused.get(shown)
+    const { generation } = this.#trust()
+    const now = this.#around.clock.now()
+    // Condition: a certificate that did not hold is not looked at again on its connection for ten seconds.
+    if (refused?.generation === generation && now < refused.until) throw refused.error
     const name = toBase64url(shown.leaf)
     const others = shown.others.length === 0 ? (this.#chains.get(name) ?? []) : shown.others
-    const judged = await this.#verify({ leaf: shown.leaf, others })
+    const judged = await this.#verify({ leaf: shown.leaf, others }).catch((error: unknown) => {
+      if (isCountersignError(error, 'certificate-invalid'))
+        this.#refused.set(shown, { generation, error, until: now + REFUSED_MS })
+      throw error
+    })
     this.#connections.set(shown, judged)
     this.#keepChain(name, others)
     return judged.value
