@@ -29,7 +29,7 @@ function readNumber(json: unknown): number {
   throw new CountersignError('trust-invalid', { detail: { fix: 'give a number' } })
 }
 
-function follow(options: FollowOptions = {}, nowMs = NOW) {
+function follow(options: FollowOptions = {}, nowMs = NOW, locate?: (json: unknown) => URL) {
   const clock = createFakeClock(nowMs)
   const notices: (readonly [NoticeType, ErrorDetail | undefined])[] = []
   const follower = {
@@ -39,7 +39,7 @@ function follow(options: FollowOptions = {}, nowMs = NOW) {
     schedule: () => ({ cancel() {}, unref() {} }),
   }
   let changes = 0
-  const kind = { url: new URL(server.url), parse: readNumber }
+  const kind = { url: new URL(server.url), parse: readNumber, ...(locate === undefined ? {} : { locate }) }
   const document = new RemoteDocument(kind, options, follower, () => changes++)
   open.push(document)
   return { clock, notices, document, changes: () => changes, types: () => notices.map(([type]) => type) }
@@ -71,6 +71,39 @@ describe('a document at a URL', () => {
     await until(() => document.generation === 2)
     expect(document.current()).toBe(2)
     expect(changes()).toBe(2)
+  })
+
+  it('is asked for by its tag only where it has that tag', async () => {
+    const tags: unknown[] = []
+    let place = 'a'
+    let isDown = false
+    server.behave((request, response) => {
+      const isDocument = request.url !== '/jwks'
+      if (isDocument) tags.push([request.url, request.headers['if-none-match']])
+      response.writeHead(isDown ? 503 : 200, { etag: '"1"' }).end(isDocument ? '1' : JSON.stringify(place))
+    })
+    const locate = (json: unknown) => new URL(`/${String(json)}`, server.origin)
+    const { document, clock } = follow({ refreshSeconds: 60 }, NOW, locate)
+    const again = async (seconds: number) => {
+      const before = tags.length
+      clock.advance(seconds)
+      document.current()
+      await until(() => tags.length > before)
+      await settled()
+    }
+    await document.latest()
+    await again(61)
+    isDown = true
+    await again(61)
+    isDown = false
+    place = 'b'
+    await again(10)
+    expect(tags).toEqual([
+      ['/a', undefined],
+      ['/a', '"1"'],
+      ['/a', '"1"'],
+      ['/b', undefined],
+    ])
   })
 
   it('the same document again is no new version', async () => {
