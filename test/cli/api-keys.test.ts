@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { withLock } from '../../src/cli/lock.ts'
 import { run } from '../../src/cli/run.ts'
 import { checkKey } from '../../src/peer/api-key/check.ts'
@@ -213,6 +213,19 @@ describe('countersign keys api create', () => {
     expect(await readFile(real, 'utf8')).toBe('{"keys":[')
     expect((await readdir(folder)).sort()).toEqual(['keys.json', 'link.json'])
   })
+})
+
+it('a file of API keys is not taken from its owner, whose service could not read the change', async () => {
+  const ours = process.getuid?.()
+  if (ours === undefined) return
+  const { id } = await made('--owner', 'a')
+  const before = await readFile(file, 'utf8')
+  vi.spyOn(process, 'getuid').mockReturnValue(ours + 1)
+  const outcomes = [await api('revoke', id), await api('create', '--owner', 'b')]
+  vi.restoreAllMocks()
+  for (const outcome of outcomes)
+    expect(outcome).toMatchObject({ code: 1, out: '', err: expect.stringContaining('another user') })
+  expect(await readFile(file, 'utf8')).toBe(before)
 })
 
 describe('countersign keys api list', () => {
