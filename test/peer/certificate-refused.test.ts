@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { CountersignError } from '../../src/core/errors.ts'
 import { CertificateJudge } from '../../src/peer/certificate-judge.ts'
 import { createFakeClock } from '../../src/testing/fake-clock.ts'
 import { parseBundle } from '../../src/trust/bundle.ts'
@@ -35,4 +36,24 @@ it('a certificate that did not hold is not looked at again on its connection for
   clock.advance(10)
   await ask()
   expect(looks).toBe(4)
+})
+
+it('a certificate that held is not believed by trust that has grown too old', async () => {
+  const clock = createFakeClock(NOW_MS)
+  const held = await compileTrust(bundle, 1)
+  let isOld = false
+  const assertFresh = () => {
+    if (isOld) throw new CountersignError('trust-unavailable')
+  }
+  const judge = new CertificateJudge({
+    clock,
+    toleranceSeconds: 30,
+    trust: () => ({ ...held, assertFresh }),
+    renewTrust: async () => undefined,
+  })
+  const shown = { leaf: makeLeaf({ by: root }).der, others: [] }
+  const asks = [async () => judge.ofConnection(shown), async () => judge.ofFields('a', () => shown)]
+  for (const ask of asks) expect((await ask()).trustDomain).toBe('acme.test')
+  isOld = true
+  for (const ask of asks) expect((await refusalOf(ask)).code).toBe('trust-unavailable')
 })
