@@ -1,6 +1,7 @@
 import type { BoundTrail } from '../audit/trail.ts'
 import type { Bytes } from '../core/bytes.ts'
 import type { Clock } from '../core/clock.ts'
+import type { MaybePromise } from '../core/maybe-promise.ts'
 import type { Report } from '../core/notice.ts'
 import type { CertificateHolder } from '../keys/certificate-holder.ts'
 import type { ReplayStore } from '../replay/store.ts'
@@ -91,7 +92,7 @@ export interface Engine {
   /** Undefined where sessions are off. */
   readonly sessions: Sessions | undefined
   /** Has something done when the workload is closed: at once where it is. */
-  onClose(task: () => void): void
+  onClose(task: () => MaybePromise<void>): void
   /** Throws `workload-closed` after `close()`. */
   assertOpen(): void
 }

@@ -1,5 +1,5 @@
-/** What a message is proven by: put both beside it, as headers or properties. */
-export interface MessageProof {
+/** What a message is proven by: put both beside it, as headers or properties. It is a record of headers, as clients take. */
+export type MessageProof = {
   readonly 'workload-identity-token': string
   readonly 'workload-proof-token': string
 }

@@ -1,17 +1,19 @@
 import { nowSeconds } from '../core/clock.ts'
-import { CountersignError } from '../core/errors.ts'
+import { CountersignError, isCountersignError } from '../core/errors.ts'
 import { andThen } from '../core/maybe-promise.ts'
 import { checkOptions } from '../core/options.ts'
 import { randomNonce } from '../core/random.ts'
-import type { Peer } from '../identity/peer.ts'
+import { anonymous, type Peer } from '../identity/peer.ts'
 import { peerOf } from '../peer/workload-proof.ts'
 import { claimName } from '../replay/claim-name.ts'
 import { claimOnce } from '../replay/claim-once.ts'
 import { contentDigest } from '../signature/content-digest.ts'
 import { type Carrier, mintProofToken, readProofToken, verifyProofToken } from '../token/proof-token.ts'
+import { callIdOf } from './call-id.ts'
 import type { Engine } from './engine.ts'
 import type { MessageCheckOptions, MessageProof, MessageProofOptions } from './message-options.ts'
 import { messageCheckSchema, messageProofSchema } from './schema.ts'
+import { type Draft, takeError } from './trail.ts'
 import { engineOf, type Workload } from './workload.ts'
 
 const DEFAULT_LIFETIME_SECONDS = 300
@@ -33,15 +35,25 @@ export async function proveMessage(workload: Workload, options: MessageProofOpti
   engine.assertOpen()
   const { audience, payload, lifetimeSeconds } = checkOptions(messageProofSchema, options, 'proveMessage')
   const { token, signingKey } = await engine.credentials.current()
+  const id = randomNonce()
   const text = await mintProofToken({
     token,
     signingKey,
     audience,
     expires: nowSeconds(engine.clock) + (lifetimeSeconds ?? DEFAULT_LIFETIME_SECONDS),
-    id: randomNonce(),
+    id,
     carrier: carrierOf(payload),
     others: [DIGEST],
     isOfMessage: true,
+  })
+  const requestBytes = payload.length
+  engine.audit.write({
+    type: 'call',
+    side: 'caller',
+    callId: callIdOf(id),
+    peer: audience,
+    effect: 'allow',
+    requestBytes,
   })
   return { 'workload-identity-token': token, 'workload-proof-token': text }
 }
@@ -65,16 +77,42 @@ export async function verifyMessageProof(
   const engine = engineOf(workload)
   engine.assertOpen()
   const checked = checkOptions(messageCheckSchema, options, 'verifyMessageProof')
+  const draft: Draft = { type: 'call', side: 'callee', peer: anonymous.id, requestBytes: checked.payload.length }
+  try {
+    const peer = await judge(engine, { proof, checked, draft })
+    draft.peer = peer.id
+    draft.authenticatedBy = peer.authenticatedBy
+    draft.effect = 'allow'
+    return peer
+  } catch (error) {
+    draft.effect = 'deny'
+    takeError(draft, isCountersignError(error) ? error : undefined)
+    throw error
+  } finally {
+    engine.audit.write(draft)
+  }
+}
+
+interface Delivered {
+  readonly proof: Partial<MessageProof>
+  readonly checked: MessageCheckOptions
+  /** What the trail is told. */
+  readonly draft: Draft
+}
+
+async function judge(engine: Engine, { proof, checked, draft }: Delivered): Promise<Peer> {
   const { 'workload-identity-token': wit, 'workload-proof-token': wpt } = proof
   // Condition: a message without a proof is refused.
   if (typeof wit !== 'string' || typeof wpt !== 'string') throw new CountersignError('proof-missing')
   const read = readProofToken(wpt)
+  draft.callId = callIdOf(read.id)
   // Condition: a proof that does not cover the bytes of its message is refused.
   if (!read.covered.has(DIGEST)) throw new CountersignError('proof-incomplete', { detail: { step: DIGEST } })
   // Condition: a message that is meant for somebody else is refused.
   if (read.audience !== engine.id && checked.audiences?.includes(read.audience) !== true)
     throw new CountersignError('audience-mismatch', { detail: { step: 'audience', expected: engine.id } })
   const token = await engine.tokens.verify(wit, engine.trust.current())
+  draft.keyId = token.keyId
   await verifyProofToken(read, {
     token,
     carrier: carrierOf(checked.payload),

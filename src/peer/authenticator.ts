@@ -80,7 +80,7 @@ export interface BoundAuthenticator {
   readonly handedOn: readonly string[]
   /** The header fields (name, value, …) of a refusal that say how to authenticate here. */
   challenge(error: CountersignError): readonly string[]
-  close(): void
+  close(): MaybePromise<void>
 }
 
 type Defaulted = 'secrets' | 'handedOn'

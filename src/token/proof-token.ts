@@ -119,10 +119,14 @@ export async function verifyProofToken(proof: ProofToken, expected: ProofTokenEx
   const signature = fromBase64url(text.slice(dot + 1)) ?? new Uint8Array(0)
   // Condition: a proof token whose signature does not hold under the key of the identity token is refused.
   if (!(await primitives.verify(token.proofKey, utf8(text.slice(0, dot)), signature))) throw invalid('signature')
-  const ends = { step: 'exp', clockDifferenceSeconds: nowSeconds - expires }
-  // Condition: a proof token whose time is over, or that ends too far in the future, is refused.
-  if (expires <= nowSeconds - toleranceSeconds || expires > nowSeconds + maxLifetimeSeconds + toleranceSeconds)
-    throw new CountersignError('proof-expired', { detail: ends })
+  // Condition: a proof token whose time is over is refused.
+  if (expires <= nowSeconds - toleranceSeconds)
+    throw new CountersignError('proof-expired', {
+      detail: { step: 'exp', clockDifferenceSeconds: nowSeconds - expires },
+    })
+  // Condition: a proof token that ends later than it may live is refused.
+  if (expires > nowSeconds + maxLifetimeSeconds + toleranceSeconds)
+    throw new CountersignError('proof-expired', { detail: { step: 'lifetime' } })
   // Condition: a proof token for another identity token is refused.
   if (!equalText(String(claims.wth), await hashOf(token.token))) throw invalid('wth')
   await checkCovered(claims, carrier)

@@ -81,7 +81,9 @@ export async function createWorkload(options: WorkloadOptions): Promise<Workload
     engine.sessions?.table.end(() => true)
   })
   const workload = workloadOf(engine, async () => {
-    if (!end()) return
+    const ended = end()
+    if (ended === undefined) return
+    await ended
     audit.write({ type: 'workload.closed' })
     // A trail of the caller's own may serve others: only what this workload made for itself is closed.
     await (trail === checked.audit ? trail.flush() : trail.close())

@@ -34,6 +34,25 @@ describe('a message that is not HTTP', () => {
     expect(await verify(proof)).toMatchObject({ id: 'spiffe://acme.test/orders', authenticatedBy: 'proof-token' })
   })
 
+  it('is in the trail of both ends, whether it was taken or refused', async () => {
+    const { prove, verify, codeOf, domain, orders, ledger } = await pair()
+    const proof = await prove()
+    await verify(proof)
+    await codeOf(proof)
+    await codeOf({})
+    await orders.audit.flush()
+    await ledger.audit.flush()
+    const events = domain.sink.events.filter(({ type }) => type === 'call')
+    const sent = events.find(({ side }) => side === 'caller')
+    expect(sent).toMatchObject({ peer: LEDGER, requestBytes: 8, effect: 'allow' })
+    const { callId } = sent ?? {}
+    expect(events.filter(({ side }) => side === 'callee')).toMatchObject([
+      { callId, peer: 'spiffe://acme.test/orders', authenticatedBy: 'proof-token', effect: 'allow', requestBytes: 8 },
+      { callId, peer: 'anonymous', effect: 'deny', code: 'proof-replayed' },
+      { peer: 'anonymous', effect: 'deny', code: 'proof-missing' },
+    ])
+  })
+
   it('a message without a proof is refused', async () => {
     const { prove, codeOf } = await pair()
     const proof = await prove()

@@ -59,7 +59,7 @@ export function apiKey(options: ApiKeyOptions): Authenticator {
       },
       challenge: () => challenge,
       close() {
-        if (isFollowed(store)) void store.flush()
+        return isFollowed(store) ? store.flush() : undefined
       },
     }
   })
