@@ -21,10 +21,20 @@ function invalid(option: string, fix: string): CountersignError {
   return new CountersignError('option-invalid', { detail: { option, fix } })
 }
 
+/** Where an access token may go. */
+export interface BearerReach {
+  readonly baseUrl?: string | undefined
+  /** Whether somebody answers there whom it is for; where it is left out, that is for the application to say. */
+  readonly goesTo?: ((url: URL) => boolean) | undefined
+}
+
 /** Reads a call that an access token shall travel with, and holds it to where such a token may go. */
-export function readBearerCall(input: Input, init: SecureInit = {}, baseUrl?: string): BearerCall {
+export function readBearerCall(input: Input, init: SecureInit = {}, { baseUrl, goesTo }: BearerReach = {}): BearerCall {
   const request = input instanceof Request ? input : undefined
   const url = urlOf(request?.url ?? String(input), baseUrl)
+  // Condition: an access token goes to no other origin than those of the peer it is for.
+  if (goesTo?.(url) === false)
+    throw invalid('url', 'give a path, or a URL at an origin of the peer: a token goes with it')
   const headers = new Headers(init.headers ?? request?.headers)
   const reserved = ['authorization', 'dpop'].find((name) => headers.has(name))
   // Condition: a call that an access token is written into is refused where it has one already.

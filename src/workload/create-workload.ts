@@ -141,7 +141,9 @@ function clientOf(engine: Engine, options: ClientOptions): SecureFetch {
   const send = secureFetch(engine, { peerAt: () => id, baseUrl: base, basePath }, defaults)
   if (bearer === undefined) return send
   const pathOf = (url: URL) => targetOf(url).path
-  return withBearer({ source: bearer, clock: engine.clock, send, baseUrl: base, pathOf })
+  // The answer proves who gave it, and by then the token is with whoever got the call.
+  const goesTo = (url: URL) => base === undefined || url.origin === new URL(base).origin || engine.peerAt(url) === id
+  return withBearer({ source: bearer, clock: engine.clock, send, baseUrl: base, pathOf, goesTo })
 }
 
 function peerLookup(peers: WorkloadOptions['peers'], trust: TrustHolder): PeerLookup {

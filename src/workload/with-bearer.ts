@@ -4,16 +4,15 @@ import type { SecureInit } from '../flow/outbound/resolve.ts'
 import type { SecureFetch } from '../flow/workload.ts'
 import { type ActiveBearer, BearerHolder } from '../token/bearer-holder.ts'
 import type { BearerSource } from '../token/bearer-source.ts'
-import { type BearerCall, readBearerCall } from './bearer-call.ts'
+import { type BearerCall, type BearerReach, readBearerCall } from './bearer-call.ts'
 import { errorsIn } from './challenge.ts'
 
 /** What calls with an access token are made from. */
-export interface BearerSetup {
+export interface BearerSetup extends BearerReach {
   readonly source: BearerSource
   readonly clock: Clock
   /** What sends them: it is not asked to follow redirects. */
   readonly send: SecureFetch
-  readonly baseUrl?: string | undefined
   /** The path of a URL as it is sent. */
   pathOf(url: URL): string
 }
@@ -40,7 +39,7 @@ class BearerSender {
   }
 
   async fetch(input: string | URL | Request, init: SecureInit | undefined): Promise<Response> {
-    const call = readBearerCall(input, init, this.#setup.baseUrl)
+    const call = readBearerCall(input, init, this.#setup)
     call.signal?.throwIfAborted()
     const bearer = await orAborted(Promise.resolve(this.#holder.current()), call.signal)
     return this.#attempt(call, bearer, {})

@@ -98,6 +98,25 @@ describe('client({ bearer })', () => {
     expect(calls).toBe(0)
   })
 
+  it('an access token goes to no other origin than those of the peer it is for', async () => {
+    const { bearer, asked } = counted()
+    const { domain, orders, call } = await callWith(bearer, () => new Response('ok'))
+    const stolen: unknown[] = []
+    const evil = await domain.workload('evil')
+    domain.serve(evil, 'https://evil.test', (request) => {
+      stolen.push(request.headers.get('authorization'))
+      return new Response('ok')
+    })
+    for (const url of ['//evil.test/entries', 'https://evil.test/entries', '\\\\evil.test/entries'])
+      await expect(call(url)).rejects.toMatchObject({ code: 'option-invalid' })
+    expect([asked(), stolen]).toEqual([0, []])
+    // Another origin that is known of the peer.
+    expect((await call('https://ledger.test/entries')).status).toBe(200)
+    const elsewhere = orders.client({ peer: LEDGER, baseUrl: 'https://other.test', bearer })
+    expect((await elsewhere('https://ledger.test/entries')).status).toBe(200)
+    await evil.close()
+  })
+
   it('refuses what is no source, and a source for one call', async () => {
     const { orders } = await callWith(counted().bearer, () => new Response('ok'))
     expect(() => orders.client({ peer: LEDGER, bearer: 'token' as never })).toThrow(

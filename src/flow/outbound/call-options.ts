@@ -40,8 +40,8 @@ export interface ClientOptions extends CallOptions {
   readonly baseUrl?: string
   /**
    * Gives the access token that each call carries besides its proof, for peers whose handlers read it. It is covered by the
-   * proof, renewed in time and when the peer refuses it (401, `invalid_token`), and goes nowhere without TLS but on this
-   * machine; such a client follows no redirects. `timeoutMs` counts for each attempt.
+   * proof, renewed in time and when the peer refuses it (401, `invalid_token`), and goes to `baseUrl` and the origins that
+   * are known of the peer alone, nowhere without TLS but on this machine; such a client follows no redirects. `timeoutMs` counts for each attempt.
    */
   readonly bearer?: BearerSource
 }
