@@ -3,7 +3,7 @@ import type { Peer } from '../identity/peer.ts'
 import { type AccessToken, readAccessHeader, verifyAccessToken } from '../token/access-token.ts'
 import type { GatedToken } from '../token/gate.ts'
 import type { HeldToken } from '../token/held-tokens.ts'
-import type { IssuerKey } from '../token/issuer-keys.ts'
+import type { FoundKey, IssuerKey } from '../token/issuer-keys.ts'
 import { tokenInvalid } from '../token/refusal.ts'
 import type { Surroundings } from './authenticator.ts'
 import { type BearerRules, callerPrefix } from './bearer-rules.ts'
@@ -76,11 +76,20 @@ export class BearerIssuer {
     // Taken before the keys: what changes from now on, while they are waited for too, changes after it.
     const { generation } = this.#source
     const found = (await this.#source.keys()).find(kid, alg)
-    return found && { key: await found.key, keyId: found.keyId, generation }
+    return found && { key: await imported(found), keyId: found.keyId, generation }
   }
 
   #peerOf({ subject, scopes, claims }: AccessToken): Peer {
     const id = callerPrefix(this.rules.issuer) + subject
     return Object.freeze({ id, authenticatedBy: 'bearer', scopes, claims, also: Object.freeze([]) })
+  }
+}
+
+async function imported({ key }: FoundKey): Promise<IssuerKey> {
+  try {
+    return await key
+  } catch {
+    // Condition: an access token by a key that is no point of its curve is refused.
+    throw tokenInvalid('key')
   }
 }

@@ -228,6 +228,13 @@ describe('a call with an access token', () => {
     expect(await outcome(send(by(`${SECRET}!`)))).toBe('401 bearer-invalid signature')
   })
 
+  it('an access token by a key that is no point of its curve is refused', async () => {
+    const key = await generateKey({ alg: 'ES256', kid: 'issuer-1' })
+    const broken = { ...publicJwk(key), y: publicJwk(key).x ?? '' }
+    const { send, mint, outcome } = await served({ issuers: [{ keys: { keys: [broken] } }] })
+    expect(await outcome(send(await mint()))).toBe('401 bearer-invalid key')
+  })
+
   it('an access token that was revoked, or whose caller or key was, is refused', async () => {
     const revoked = { tokens: ['token-1'], workloads: [`${ISSUER}/user-2`, `${ISSUER}/auth0|7`], keys: ['issuer-2'] }
     const anchor = await generateKey({ alg: 'ES256' })
