@@ -6,7 +6,7 @@ import type { Peer } from '../identity/peer.ts'
 import type { ReplayStore } from '../replay/store.ts'
 import type { Suspect, Trust } from '../trust/trust.ts'
 import type { ShownCertificate } from '../trust/verify-certificate.ts'
-import type { CertificateJudge } from './certificate-judge.ts'
+import type { CertificateJudge } from './certificate/certificate-judge.ts'
 
 /** What an authenticator may look at. Header values are as they arrived: nothing in them is proven yet. */
 export interface Evidence {

@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { mergeTrust, revocationFile, revocationUrl, type TrustSource } from '../../src/index.ts'
 import { testDomain } from '../../src/testing/test-domain.ts'
 import { refusal, refusalOf } from '../core/refusal.ts'
-import { bearerDomain } from '../peer/bearer-domain.ts'
+import { bearerDomain } from '../peer/bearer/bearer-domain.ts'
 import { answering, hanging, keyServer, until } from './key-server.ts'
 
 const open: (() => Promise<unknown>)[] = []

@@ -8,7 +8,7 @@ import {
   isOwn,
   type Surroundings,
 } from '../../peer/authenticator.ts'
-import { CertificateJudge } from '../../peer/certificate-judge.ts'
+import { CertificateJudge } from '../../peer/certificate/certificate-judge.ts'
 import type { Suspect } from '../../trust/trust.ts'
 import type { Engine } from '../engine.ts'
 

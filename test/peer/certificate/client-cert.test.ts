@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { fromBase64, toBase64 } from '../../src/core/base64url.ts'
-import { parseClientCert } from '../../src/peer/client-cert.ts'
-import { refusal } from '../core/refusal.ts'
-import { makeCa, makeLeaf } from '../support/certificate.ts'
-import { vectorFile, vectorIt } from '../vectors/load.ts'
+import { fromBase64, toBase64 } from '../../../src/core/base64url.ts'
+import { parseClientCert } from '../../../src/peer/certificate/client-cert.ts'
+import { refusal } from '../../core/refusal.ts'
+import { makeCa, makeLeaf } from '../../support/certificate.ts'
+import { vectorFile, vectorIt } from '../../vectors/load.ts'
 
 const ca = makeCa()
 const { der } = makeLeaf({ by: ca })

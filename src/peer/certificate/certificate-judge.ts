@@ -1,14 +1,14 @@
 import { primitives } from '#crypto'
 import { platform } from '#platform'
-import { toBase64url } from '../core/base64url.ts'
-import type { Clock } from '../core/clock.ts'
-import { type CountersignError, isCountersignError } from '../core/errors.ts'
-import { andThen, type MaybePromise } from '../core/maybe-promise.ts'
-import { parseCertificate } from '../identity/certificate.ts'
-import { readSvid } from '../identity/svid.ts'
-import { HeldTokens } from '../token/held-tokens.ts'
-import type { Trust } from '../trust/trust.ts'
-import { type ShownCertificate, type VerifiedCertificate, verifyCertificate } from '../trust/verify-certificate.ts'
+import { toBase64url } from '../../core/base64url.ts'
+import type { Clock } from '../../core/clock.ts'
+import { type CountersignError, isCountersignError } from '../../core/errors.ts'
+import { andThen, type MaybePromise } from '../../core/maybe-promise.ts'
+import { parseCertificate } from '../../identity/certificate.ts'
+import { readSvid } from '../../identity/svid.ts'
+import { HeldTokens } from '../../token/held-tokens.ts'
+import type { Trust } from '../../trust/trust.ts'
+import { type ShownCertificate, type VerifiedCertificate, verifyCertificate } from '../../trust/verify-certificate.ts'
 
 /** By what certificates are judged. */
 export interface JudgeContext {

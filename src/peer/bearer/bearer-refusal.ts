@@ -1,5 +1,5 @@
-import { CountersignError, isCountersignError } from '../core/errors.ts'
-import { type MaybePromise, orElse } from '../core/maybe-promise.ts'
+import { CountersignError, isCountersignError } from '../../core/errors.ts'
+import { type MaybePromise, orElse } from '../../core/maybe-promise.ts'
 
 /** Says at which step an access token fell, to the operator alone. */
 export function bearerInvalid(step: string): CountersignError {

@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto'
-import { bearerToken } from '../../src/accept.ts'
-import type { Jwk } from '../../src/crypto/primitives.ts'
-import type { GuardOptions } from '../../src/flow/inbound/guard-options.ts'
-import { generateKey, publicJwk } from '../../src/keys/jwk.ts'
-import type { BearerTokenOptions } from '../../src/peer/bearer-token-options.ts'
-import { workloadProof } from '../../src/peer/workload-proof.ts'
-import { testDomain } from '../../src/testing/test-domain.ts'
-import { hashOf } from '../../src/token/token-hash.ts'
-import type { WorkloadOptions } from '../../src/workload/workload-options.ts'
-import { forge, type Json } from '../token/fixtures.ts'
+import { bearerToken } from '../../../src/accept.ts'
+import type { Jwk } from '../../../src/crypto/primitives.ts'
+import type { GuardOptions } from '../../../src/flow/inbound/guard-options.ts'
+import { generateKey, publicJwk } from '../../../src/keys/jwk.ts'
+import type { BearerTokenOptions } from '../../../src/peer/bearer/bearer-token-options.ts'
+import { workloadProof } from '../../../src/peer/workload-proof.ts'
+import { testDomain } from '../../../src/testing/test-domain.ts'
+import { hashOf } from '../../../src/token/token-hash.ts'
+import type { WorkloadOptions } from '../../../src/workload/workload-options.ts'
+import { forge, type Json } from '../../token/fixtures.ts'
 
 export const ISSUER = 'https://login.test'
 export const API = 'https://ledger.test'
@@ -71,7 +71,7 @@ const everybody = { decide: () => ({ effect: 'allow' }) as const }
 export async function holder(now: () => number) {
   const key = await generateKey({ alg: 'ES256', kid: 'holder' })
   const { kid: _, alg: __, ...jwk } = publicJwk(key)
-  const { thumbprint } = await import('../../src/keys/jwk.ts')
+  const { thumbprint } = await import('../../../src/keys/jwk.ts')
   const prove = async (token: string, body: Json = {}, head: Json = {}) =>
     forge(
       { typ: 'dpop+jwt', alg: 'ES256', jwk, ...head },

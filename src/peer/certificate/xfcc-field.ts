@@ -1,4 +1,4 @@
-import { certificateInvalid } from '../identity/certificate-refusal.ts'
+import { certificateInvalid } from '../../identity/certificate-refusal.ts'
 
 /** What one proxy has said of its client: the values of each key, which is in lower case. */
 export type XfccElement = ReadonlyMap<string, readonly string[]>

@@ -1,8 +1,8 @@
 import { primitives } from '#crypto'
-import { fromBase64url, toBase64url } from '../core/base64url.ts'
-import { concat, equalBytes, utf8 } from '../core/bytes.ts'
-import { type Clock, nowSeconds } from '../core/clock.ts'
-import { andThen, type MaybePromise } from '../core/maybe-promise.ts'
+import { fromBase64url, toBase64url } from '../../core/base64url.ts'
+import { concat, equalBytes, utf8 } from '../../core/bytes.ts'
+import { type Clock, nowSeconds } from '../../core/clock.ts'
+import { andThen, type MaybePromise } from '../../core/maybe-promise.ts'
 
 /** Nonces for DPoP that are not remembered: a time, and its MAC. One holds for one to two windows of a minute. */
 export interface DpopNonces {

@@ -1,14 +1,14 @@
-import { nowSeconds } from '../core/clock.ts'
-import { CountersignError } from '../core/errors.ts'
-import { randomBytes } from '../core/random.ts'
-import { claimName } from '../replay/claim-name.ts'
-import { claimOnce } from '../replay/claim-once.ts'
-import { type DpopProof, verifyDpop } from '../token/dpop.ts'
-import type { Evidence, Surroundings } from './authenticator.ts'
+import { nowSeconds } from '../../core/clock.ts'
+import { CountersignError } from '../../core/errors.ts'
+import { randomBytes } from '../../core/random.ts'
+import { claimName } from '../../replay/claim-name.ts'
+import { claimOnce } from '../../replay/claim-once.ts'
+import { type DpopProof, verifyDpop } from '../../token/dpop.ts'
+import type { Evidence, Surroundings } from '../authenticator.ts'
+import { isOurs } from '../own-url.ts'
 import { dpopInvalid, refusedAs } from './bearer-refusal.ts'
 import type { DpopOptions } from './bearer-token-options.ts'
 import { createDpopNonces, type DpopNonces } from './dpop-nonce.ts'
-import { isOurs } from './own-url.ts'
 
 /** A token that held and is bound to a key. */
 export interface BoundToken {

@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest'
-import { CertificateJudge } from '../../src/peer/certificate-judge.ts'
-import { createFakeClock } from '../../src/testing/fake-clock.ts'
-import { parseBundle } from '../../src/trust/bundle.ts'
-import { compileTrust, type Trust } from '../../src/trust/trust.ts'
-import { refusalOf } from '../core/refusal.ts'
-import { bundleEntry, type Made, makeCa, makeLeaf, NOW_MS } from '../support/certificate.ts'
+import { CertificateJudge } from '../../../src/peer/certificate/certificate-judge.ts'
+import { createFakeClock } from '../../../src/testing/fake-clock.ts'
+import { parseBundle } from '../../../src/trust/bundle.ts'
+import { compileTrust, type Trust } from '../../../src/trust/trust.ts'
+import { refusalOf } from '../../core/refusal.ts'
+import { bundleEntry, type Made, makeCa, makeLeaf, NOW_MS } from '../../support/certificate.ts'
 
 const [root, next] = [makeCa({ name: 'root' }), makeCa({ name: 'next' })]
 const shownOf = (made: Made) => ({ leaf: made.der, others: [] })

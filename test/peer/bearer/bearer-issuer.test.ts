@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest'
-import type { Surroundings } from '../../src/peer/authenticator.ts'
-import { BearerIssuer } from '../../src/peer/bearer-issuer.ts'
-import { readBearerRules } from '../../src/peer/bearer-rules.ts'
-import { gateToken } from '../../src/token/gate.ts'
-import { readIssuerKeys } from '../../src/token/issuer-keys.ts'
+import type { Surroundings } from '../../../src/peer/authenticator.ts'
+import { BearerIssuer } from '../../../src/peer/bearer/bearer-issuer.ts'
+import { readBearerRules } from '../../../src/peer/bearer/bearer-rules.ts'
+import { gateToken } from '../../../src/token/gate.ts'
+import { readIssuerKeys } from '../../../src/token/issuer-keys.ts'
 import { API, bearerDomain, ISSUER } from './bearer-domain.ts'
 
 it('a token that was verified by keys which changed meanwhile does not count as one by the new keys', async () => {

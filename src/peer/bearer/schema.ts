@@ -1,10 +1,9 @@
 import * as z from 'zod'
-import type { Jwk } from '../crypto/primitives.ts'
-import { readWorkloadId } from '../identity/workload-id.ts'
-import { issuerName } from '../token/schema.ts'
-import { followOptions } from '../trust/schema.ts'
+import type { Jwk } from '../../crypto/primitives.ts'
+import { readWorkloadId } from '../../identity/workload-id.ts'
+import { issuerName } from '../../token/schema.ts'
+import { followOptions } from '../../trust/schema.ts'
 import type { BearerTokenOptions } from './bearer-token-options.ts'
-import type { ClientCertificateOptions } from './client-certificate-options.ts'
 
 const text = z.string().min(1, 'write a text that is not empty')
 
@@ -59,9 +58,3 @@ export const bearerTokenOptionsSchema = z.strictObject({
     .optional(),
   ...followOptions,
 }) as unknown as z.ZodType<BearerTokenOptions>
-
-/** Checks the options of `clientCertificate`. */
-export const clientCertificateSchema: z.ZodType<ClientCertificateOptions> = z.strictObject({
-  from: z.enum(['connection', 'client-cert', 'x-forwarded-client-cert']).optional(),
-  dangerouslyBelieveProxy: z.boolean('give true or false').optional(),
-})

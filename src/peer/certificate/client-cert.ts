@@ -1,8 +1,8 @@
-import type { Bytes } from '../core/bytes.ts'
-import { certificateInvalid } from '../identity/certificate-refusal.ts'
-import { parseItem, parseList } from '../signature/structured-fields/parse.ts'
-import type { Member } from '../signature/structured-fields/value.ts'
-import type { ShownCertificate } from '../trust/verify-certificate.ts'
+import type { Bytes } from '../../core/bytes.ts'
+import { certificateInvalid } from '../../identity/certificate-refusal.ts'
+import { parseItem, parseList } from '../../signature/structured-fields/parse.ts'
+import type { Member } from '../../signature/structured-fields/value.ts'
+import type { ShownCertificate } from '../../trust/verify-certificate.ts'
 
 const MAX_FIELD = 65_536
 const MAX_CHAIN = 10

@@ -1,7 +1,7 @@
-import { utf8 } from '../core/bytes.ts'
-import { CountersignError } from '../core/errors.ts'
-import { checkOptions } from '../core/options.ts'
-import type { AccessTokenRules } from '../token/access-token-rules.ts'
+import { utf8 } from '../../core/bytes.ts'
+import { CountersignError } from '../../core/errors.ts'
+import { checkOptions } from '../../core/options.ts'
+import type { AccessTokenRules } from '../../token/access-token-rules.ts'
 import type { BearerAlgorithm, BearerTokenOptions, DpopOptions } from './bearer-token-options.ts'
 import { bearerTokenOptionsSchema } from './schema.ts'
 

@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest'
-import { CountersignError } from '../../src/core/errors.ts'
-import { CertificateJudge } from '../../src/peer/certificate-judge.ts'
-import { createFakeClock } from '../../src/testing/fake-clock.ts'
-import { parseBundle } from '../../src/trust/bundle.ts'
-import { compileTrust, type Trust } from '../../src/trust/trust.ts'
-import { refusalOf } from '../core/refusal.ts'
-import { bundleEntry, makeCa, makeLeaf, NOW_MS } from '../support/certificate.ts'
+import { CountersignError } from '../../../src/core/errors.ts'
+import { CertificateJudge } from '../../../src/peer/certificate/certificate-judge.ts'
+import { createFakeClock } from '../../../src/testing/fake-clock.ts'
+import { parseBundle } from '../../../src/trust/bundle.ts'
+import { compileTrust, type Trust } from '../../../src/trust/trust.ts'
+import { refusalOf } from '../../core/refusal.ts'
+import { bundleEntry, makeCa, makeLeaf, NOW_MS } from '../../support/certificate.ts'
 
 const root = makeCa({ name: 'root', uris: ['spiffe://acme.test'] })
 const bundle = parseBundle({ trust_domains: { 'acme.test': { keys: [bundleEntry(root)] } } })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { createDpopNonces } from '../../src/peer/dpop-nonce.ts'
-import { createFakeClock } from '../../src/testing/fake-clock.ts'
+import { createDpopNonces } from '../../../src/peer/bearer/dpop-nonce.ts'
+import { createFakeClock } from '../../../src/testing/fake-clock.ts'
 
 const secret = new Uint8Array(32).fill(7)
 const START = 1_800_000_000_000

@@ -1,5 +1,5 @@
-import type { Jwk } from '../crypto/primitives.ts'
-import type { FollowOptions } from '../trust/remote-options.ts'
+import type { Jwk } from '../../crypto/primitives.ts'
+import type { FollowOptions } from '../../trust/remote-options.ts'
 
 /** The JWS algorithms of access tokens (RFC 7518 §3.1, RFC 8037, RFC 9864). */
 export type BearerAlgorithm =

@@ -1,4 +1,4 @@
-import { type Authenticator, ownAuthenticator } from './authenticator.ts'
+import { type Authenticator, ownAuthenticator } from '../authenticator.ts'
 import { type BearerRules, readBearerRules } from './bearer-rules.ts'
 import type { BearerTokenOptions } from './bearer-token-options.ts'
 import { bindBearers } from './bearer-way.ts'
