@@ -1,10 +1,10 @@
-import { CountersignError, isCountersignError } from '../core/errors.ts'
+import { CountersignError } from '../core/errors.ts'
 import type { Engine } from '../flow/engine.ts'
 import { parseCertificate } from '../identity/certificate.ts'
 import { namesHost } from '../identity/certificate-host.ts'
 import { certificateInvalid } from '../identity/certificate-refusal.ts'
 import { parseWorkloadId } from '../identity/workload-id.ts'
-import { type ShownCertificate, verifyCertificate } from '../trust/verify-certificate.ts'
+import { isOfUnknownCa, type ShownCertificate, verifyCertificate } from '../trust/verify-certificate.ts'
 
 /** Whom a connection is to lead to. */
 export interface Destination {
@@ -39,9 +39,6 @@ export async function judgeServer(
   return verified.notAfter
 }
 
-/** What is said of a certificate whose CA is not known. */
-const UNKNOWN: ReadonlySet<string> = new Set(['no-anchor', 'trust-domain'])
-
 /** The same of a server that was just connected to: a CA that was published a moment ago is looked for once. */
 export async function judgeNewServer(
   engine: Engine,
@@ -51,10 +48,9 @@ export async function judgeNewServer(
   try {
     return await judgeServer(engine, shown, destination)
   } catch (error) {
-    const isUnknown = isCountersignError(error, 'certificate-invalid') && UNKNOWN.has(error.detail.step ?? '')
     // Of the domain that was called: a stranger has no say in what is looked for.
     const { origin } = parseWorkloadId(destination.peer)
-    if (!isUnknown || (await engine.trust.renew(origin)) === undefined) throw error
+    if (!isOfUnknownCa(error) || (await engine.trust.renew(origin)) === undefined) throw error
     return judgeServer(engine, shown, destination)
   }
 }

@@ -33,6 +33,8 @@ export interface Trust {
   anchorsFor(id: WorkloadId): readonly Anchor[] | undefined
   /** The CA certificates that vouch for an identifier: those of its trust domain; none where its keys are pinned. */
   caCertificatesFor(id: WorkloadId): readonly Certificate[]
+  /** Whether the keys of a workload are pinned: nobody else's vouch for it. */
+  isPinned(id: string): boolean
   /** The issuers a token of that identifier may name; undefined: any, or its keys are pinned. */
   issuersFor(id: WorkloadId): readonly string[] | undefined
   /** The public keys to seal to, each under its thumbprint. Where there is one, the peer demands sealing. */
@@ -134,6 +136,7 @@ export async function compileTrust(
       if (workloads.pinned.has(id.id)) return NONE
       return domains.certificates.get(id.origin) ?? NONE
     },
+    isPinned: (id: string) => workloads.pinned.has(id),
     // A pinned workload is not vouched for by its domain, nor by its domain's issuers.
     issuersFor: (id: WorkloadId) => (workloads.pinned.has(id.id) ? undefined : domains.issuers.get(id.origin)),
     sealKeysFor: (id: string) => workloads.seal.get(id) ?? NONE,

@@ -2,6 +2,7 @@ import { primitives } from '#crypto'
 import { platform } from '#platform'
 import { toBase64url } from '../core/base64url.ts'
 import type { Clock } from '../core/clock.ts'
+import { isCountersignError } from '../core/errors.ts'
 import { parseCertificate } from '../identity/certificate.ts'
 import { certificateInvalid } from '../identity/certificate-refusal.ts'
 import { type CertificateRole, readSvid } from '../identity/svid.ts'
@@ -65,6 +66,8 @@ export async function verifyCertificate(
   const leaf = parseCertificate(shown.leaf)
   const id = readSvid(leaf, role)
   trust.assertFresh(id)
+  // Condition: a certificate of a workload whose keys are pinned is refused as such.
+  if (trust.isPinned(id.id)) throw certificateInvalid('pinned')
   const anchors = trust.caCertificatesFor(id)
   // Condition: a certificate of a trust domain without CA certificates is refused.
   if (anchors.length === 0) throw certificateInvalid('trust-domain')
@@ -88,4 +91,11 @@ export async function verifyCertificate(
     notBefore: Math.max(...path.map(({ notBefore }) => notBefore)),
     notAfter: Math.min(...path.map(({ notAfter }) => notAfter)),
   })
+}
+
+const UNKNOWN: ReadonlySet<string> = new Set(['no-anchor', 'trust-domain'])
+
+/** Whether a certificate was refused because its CA is not known: that may have been published a moment ago. */
+export function isOfUnknownCa(error: unknown): boolean {
+  return isCountersignError(error, 'certificate-invalid') && UNKNOWN.has(error.detail.step ?? '')
 }

@@ -122,9 +122,15 @@ describe('a certificate of a workload', () => {
   it('a workload whose keys are pinned is vouched for by no CA', async () => {
     const trust_domains = { [ORIGIN]: { keys: [bundleEntry(root)] } }
     const workloads = { 'spiffe://acme.test/orders': { keys: [pinned] } }
-    expect(await stepOf(direct(), { bundle: { trust_domains, workloads } })).toBe('trust-domain')
+    expect(await stepOf(direct(), { bundle: { trust_domains, workloads } })).toBe('pinned')
     const other = direct({ uris: ['spiffe://acme.test/ledger'] })
     expect((await verify(other, { bundle: { trust_domains, workloads } })).id.path).toBe('/ledger')
+  })
+
+  it('a certificate of a workload whose keys are pinned is refused as such', async () => {
+    const workloads = { 'spiffe://acme.test/orders': { keys: [pinned] } }
+    expect(await stepOf(direct(), { bundle: { workloads } })).toBe('pinned')
+    expect(await stepOf(direct(), { anchors: [], bundle: { workloads } })).toBe('pinned')
   })
 
   it('a certificate of a workload that was revoked is refused', async () => {

@@ -133,14 +133,22 @@ function byEvidence(guard: GuardSettings, authenticator: Way, parsed: Parsed): M
   const asked = orElse(
     () => settle(authenticator.authenticate(evidenceOf(parsed))),
     (cause) => {
-      const code = authenticator.challenge === undefined ? 'proof-invalid' : 'authentication-failed'
       // Condition: evidence that an authenticator of your own calls bad is refused.
-      throw new CountersignError(code, { cause, detail: { step: authenticator.name } })
+      throw badEvidence(authenticator, authenticator.name, cause)
     },
   )
-  return andThen(asked, (established) =>
-    established === undefined ? undefined : foundOf(peerOf(authenticator, established)),
-  )
+  return andThen(asked, (established) => {
+    if (established === undefined) return undefined
+    const peer = peerOf(authenticator, established)
+    // Condition: whom an authenticator of your own names is refused where trust has revoked the name.
+    if (guard.around.isRevoked({ id: peer.id })) throw badEvidence(authenticator, 'revoked')
+    return foundOf(peer)
+  })
+}
+
+function badEvidence({ challenge }: Authenticator, step: string, cause?: unknown): CountersignError {
+  const code = challenge === undefined ? 'proof-invalid' : 'authentication-failed'
+  return new CountersignError(code, { detail: { step }, ...(cause === undefined ? {} : { cause }) })
 }
 
 function foundOf(peer: Peer): Found {

@@ -8,7 +8,12 @@ import { parseCertificate } from '../../identity/certificate.ts'
 import { readSvid } from '../../identity/svid.ts'
 import { HeldTokens } from '../../token/held-tokens.ts'
 import type { Trust } from '../../trust/trust.ts'
-import { type ShownCertificate, type VerifiedCertificate, verifyCertificate } from '../../trust/verify-certificate.ts'
+import {
+  isOfUnknownCa,
+  type ShownCertificate,
+  type VerifiedCertificate,
+  verifyCertificate,
+} from '../../trust/verify-certificate.ts'
 
 /** By what certificates are judged. */
 export interface JudgeContext {
@@ -34,8 +39,6 @@ interface Refused {
 }
 
 const MAX_CHAINS = 1000
-/** What is said of a certificate whose CA is not known. */
-const UNKNOWN: ReadonlySet<string> = new Set(['no-anchor', 'trust-domain'])
 /** It may be that its time begins. */
 const REFUSED_MS = 10_000
 
@@ -117,9 +120,9 @@ export class CertificateJudge {
     try {
       return await this.#verifyBy(trust, shown)
     } catch (error) {
-      const isUnknown = isCountersignError(error, 'certificate-invalid') && UNKNOWN.has(error.detail.step ?? '')
-      const { origin } = isUnknown ? readSvid(parseCertificate(shown.leaf), 'client') : { origin: '' }
-      const newer = isUnknown ? await this.#around.renewTrust(origin) : undefined
+      if (!isOfUnknownCa(error)) throw error
+      const { origin } = readSvid(parseCertificate(shown.leaf), 'client')
+      const newer = await this.#around.renewTrust(origin)
       if (newer === undefined) throw error
       return this.#verifyBy(newer, shown)
     }

@@ -4,6 +4,8 @@ import { engineOf } from '../../../src/flow/workload.ts'
 import type { Authenticator } from '../../../src/peer/authenticator.ts'
 import { workloadProof } from '../../../src/peer/workload-proof.ts'
 import { definePolicy } from '../../../src/policy/define-policy.ts'
+import { testDomain } from '../../../src/testing/test-domain.ts'
+import { mergeTrust, trustBundle } from '../../../src/trust/source.ts'
 import { changingTap, settle, trusting } from '../../refusals/session-wire.ts'
 import { createWire, deliverTo, withField, withoutField } from '../../refusals/wire.ts'
 
@@ -130,4 +132,24 @@ it('a session of a caller for whose token trust no longer vouches has ended', as
   await settle()
   expect(await tap.codeOf(late)).toBe('session-unknown')
   expect(engineOf(tap.ledger).sessions?.table.size).toBe(0)
+})
+
+it('whom an authenticator of your own names is refused where trust has revoked the name', async () => {
+  const badge: Authenticator = { name: 'badge', authenticate: ({ header }) => ({ id: `user:${header('x-badge')}` }) }
+  const domain = await testDomain('acme.test')
+  const trust = mergeTrust(domain.trust, trustBundle({ revoked: { workloads: ['user:1'] } }))
+  const ledger = await domain.workload('ledger', { trust })
+  const policy = { decide: () => ({ effect: 'allow' }) as const }
+  domain.serve(ledger, 'https://ledger.test', () => new Response('ok'), { accept: [badge], policy })
+  const ask = async (name: string) => {
+    const headers = { 'x-badge': name }
+    const { status } = await domain.deliver(new Request('https://ledger.test/', { headers }))
+    await ledger.audit.flush()
+    return [status, domain.sink.events.findLast(({ side }) => side === 'callee')?.step]
+  }
+  expect([await ask('2'), await ask('1')]).toEqual([
+    [200, undefined],
+    [400, 'revoked'],
+  ])
+  await ledger.close()
 })
