@@ -8,7 +8,7 @@ import { compare } from './measure.mjs'
 
 const KEYS = 1_000
 const FIELD = 'x-api-key'
-const around = { clock: { now: () => Date.now() }, report: () => undefined }
+const around = { clock: { now: () => Date.now() }, report: () => undefined, isRevoked: () => false }
 
 const created = []
 for (let i = 0; i < KEYS; i++) created.push(await createApiKey({ owner: `job-${i}`, scopes: ['entries:read'] }))
