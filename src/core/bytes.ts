@@ -61,3 +61,10 @@ export function hex(bytes: Uint8Array): string {
   for (let i = 0; i < bytes.length; i++) text += HEX[bytes[i] as number]
   return text
 }
+
+/** Reads an even number of hexadecimal digits, which the caller has made sure of. */
+export function fromHex(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length / 2)
+  for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(text.slice(2 * i, 2 * i + 2), 16)
+  return bytes
+}

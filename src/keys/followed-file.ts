@@ -1,6 +1,7 @@
 import type { Code } from '../core/codes.ts'
 import type { CountersignError } from '../core/errors.ts'
 import type { MaybePromise } from '../core/maybe-promise.ts'
+import { oneAtATime } from '../core/one-at-a-time.ts'
 import type { Watch } from '../platform/platform.ts'
 import { fileSource } from './file-source.ts'
 
@@ -35,14 +36,18 @@ export class FollowedFile<T> {
   #current: Version<T> | undefined
   #failure: unknown
   #isClosed = false
-  #isWaiting = false
+  readonly #reload: () => Promise<void>
+  /** The last reading that was asked for. */
   #queue: Promise<void>
 
   constructor(options: FollowedFileOptions<T>) {
     this.#options = options
     // Watching begins before the first reading, so that no change falls between the two.
-    this.#watch = this.#source().watch?.(() => this.#reload())
+    this.#watch = this.#source().watch?.(() => {
+      this.#queue = this.#reload()
+    })
     this.#queue = this.#load()
+    this.#reload = oneAtATime(() => this.#load(), this.#queue)
   }
 
   /** What is in use, if anything. */
@@ -84,16 +89,6 @@ export class FollowedFile<T> {
     const known = this.#current
     const made = (text: string): Version<T> => (known?.text === text ? known : { text, value: parse(text) })
     return fileSource(path, made, code)
-  }
-
-  /** One reading at a time, in order: none that began earlier can end later and put an older version in place. */
-  #reload(): void {
-    if (this.#isWaiting) return
-    this.#isWaiting = true
-    this.#queue = this.#queue.then(() => {
-      this.#isWaiting = false
-      return this.#load()
-    })
   }
 
   async #load(): Promise<void> {

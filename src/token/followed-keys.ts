@@ -1,5 +1,6 @@
 import type { Code } from '../core/codes.ts'
 import { CountersignError, isCountersignError } from '../core/errors.ts'
+import { oneAtATime } from '../core/one-at-a-time.ts'
 import { type CredentialSource, parseCredentials } from '../keys/credentials.ts'
 import type { Watch } from '../platform/platform.ts'
 import { type IssuingKeys, readIssuingKeys } from './issuing-keys.ts'
@@ -27,8 +28,7 @@ export class FollowedKeys {
   readonly #watch: Watch | undefined
   #held: IssuingKeys | undefined
   #problem: Code | undefined
-  #queue: Promise<void> = Promise.resolve()
-  #isWaiting = false
+  #again: (() => Promise<void>) | undefined
   #isClosed = false
 
   private constructor(source: CredentialSource) {
@@ -42,7 +42,10 @@ export class FollowedKeys {
     const first = loadFirst(source).then((held) => {
       keys.#held = held
     })
-    keys.#queue = first.catch(() => undefined)
+    keys.#again = oneAtATime(
+      () => keys.#reload(),
+      first.catch(() => undefined),
+    )
     try {
       await first
     } catch (error) {
@@ -66,14 +69,8 @@ export class FollowedKeys {
     this.#watch?.close()
   }
 
-  /** One reading at a time, in order: none that began earlier can end later and put older keys in place. */
   #changed(): void {
-    if (this.#isWaiting || this.#isClosed) return
-    this.#isWaiting = true
-    this.#queue = this.#queue.then(() => {
-      this.#isWaiting = false
-      return this.#reload()
-    })
+    if (!this.#isClosed) void this.#again?.()
   }
 
   async #reload(): Promise<void> {

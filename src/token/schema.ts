@@ -51,4 +51,4 @@ export const issueTokenOptionsSchema = z.strictObject({
   clientId: name.optional(),
   claims: claims.optional(),
   confirmation: z.looseObject({ kty: z.string() }, 'give the public key of whoever holds the token').optional(),
-}) as unknown as z.ZodType<IssueTokenOptions>
+}) as z.ZodType<IssueTokenOptions>

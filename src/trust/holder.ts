@@ -1,4 +1,5 @@
 import type { Code } from '../core/codes.ts'
+import { oneAtATime } from '../core/one-at-a-time.ts'
 import { type BoundTrust, bindSource, type RemoteTrust } from './bound-source.ts'
 import { parseBundle } from './bundle.ts'
 import type { Follower } from './remote-options.ts'
@@ -32,24 +33,6 @@ async function loadVersion(source: BoundTrust, before: Version | undefined): Pro
   const text = JSON.stringify(bundle)
   if (before?.text === text) return before
   return { trust: await compileTrust(bundle, (before?.trust.generation ?? 0) + 1, source.remote), text }
-}
-
-/**
- * Runs one after the other, in order: no run that began earlier can end later and put an older version in place. Who
- * asks while a run is still waiting to begin shares it.
- */
-function oneAtATime(run: () => Promise<void>): () => Promise<void> {
-  let last: Promise<void> = Promise.resolve()
-  let waiting = false
-  return () => {
-    if (waiting) return last
-    waiting = true
-    last = last.then(() => {
-      waiting = false
-      return run()
-    })
-    return last
-  }
 }
 
 function healthOf({ domains, lists }: RemoteTrust): Code[] {

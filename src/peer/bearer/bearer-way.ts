@@ -27,6 +27,8 @@ const CREDENTIALS = /^(bearer|dpop) ([\x21-\x7e]+)$/i
 /** Binds the issuers that a guard accepts tokens of: they are one way to authenticate, for the token says whose it is. */
 export function bindBearers(rules: readonly BearerRules[], around: Surroundings): BoundWay {
   checkIssuers(rules)
+  for (const { secret } of rules)
+    if (secret !== undefined) around.report('dangerous.used', { option: 'bearerToken.dangerouslySharedSecret' })
   // One fetch for all guards that take its tokens, however many there are.
   const sources = rules.map((one) => around.shared(one, () => followIssuer(one, around)))
   const issuers = rules.map((one, index) => new BearerIssuer(one, sources[index] as IssuerSource, around))

@@ -57,4 +57,4 @@ export const bearerTokenOptionsSchema = z.strictObject({
     .union([z.string(), z.instanceof(Uint8Array)], { error: 'give a text or bytes' })
     .optional(),
   ...followOptions,
-}) as unknown as z.ZodType<BearerTokenOptions>
+}) as z.ZodType<BearerTokenOptions>

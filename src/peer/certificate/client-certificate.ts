@@ -1,4 +1,5 @@
-import { equalText } from '../../core/bytes.ts'
+import { toBase64url } from '../../core/base64url.ts'
+import { equalText, fromHex } from '../../core/bytes.ts'
 import { andThen, type MaybePromise } from '../../core/maybe-promise.ts'
 import { checkOptions } from '../../core/options.ts'
 import { certificateInvalid } from '../../identity/certificate-refusal.ts'
@@ -11,7 +12,11 @@ import type { ClientCertificateOptions } from './client-certificate-options.ts'
 import { parseForwardedClientCert } from './forwarded-client-cert.ts'
 import { clientCertificateSchema } from './schema.ts'
 
-type Found = MaybePromise<VerifiedCertificate | undefined>
+/** What is told of a caller; its serial number only where its certificate was seen. */
+type Known = Pick<VerifiedCertificate, 'id' | 'trustDomain' | 'thumbprint'> &
+  Partial<Pick<VerifiedCertificate, 'serial'>>
+
+type Found = MaybePromise<Known | undefined>
 
 /** Looks for the certificate of a caller where it has to be. */
 type Look = (evidence: OwnEvidence, judge: CertificateJudge, around: Surroundings) => Found
@@ -47,6 +52,8 @@ export function clientCertificate(options: ClientCertificateOptions = {}): Authe
   }
   return ownAuthenticator('certificate', (around) => {
     const judge = around.certificates()
+    if (dangerouslyBelieveProxy)
+      around.report('dangerous.used', { option: 'clientCertificate.dangerouslyBelieveProxy' })
     return {
       authenticate: (evidence) => andThen(looks[from](evidence, judge, around), (found) => found && peerOf(found)),
       challenge: () => [],
@@ -55,13 +62,13 @@ export function clientCertificate(options: ClientCertificateOptions = {}): Authe
   })
 }
 
-function peerOf({ id, trustDomain, thumbprint, serial }: VerifiedCertificate): Peer {
+function peerOf({ id, trustDomain, thumbprint, serial }: Known): Peer {
   return Object.freeze({
     id: id.id,
     authenticatedBy: 'certificate',
     trustDomain,
     scopes: Object.freeze([]),
-    claims: Object.freeze({ 'x5t#S256': thumbprint, serial }),
+    claims: Object.freeze({ 'x5t#S256': thumbprint, ...(serial === undefined ? {} : { serial }) }),
     also: Object.freeze([]),
   })
 }
@@ -118,8 +125,7 @@ function inForwardedUnshown(evidence: OwnEvidence, judge: CertificateJudge, arou
       assertIsOurs(by, evidence, around)
       // Condition: a forwarded client that was revoked is refused, whatever its proxy says.
       if (around.isRevoked({ id: id.id })) throw certificateInvalid('revoked')
-      const times = { notBefore: 0, notAfter: 0 }
-      return { id, trustDomain: id.trustDomain, thumbprint: hash, spkiThumbprint: '', serial: '', ...times }
+      return { id, trustDomain: id.trustDomain, thumbprint: toBase64url(fromHex(hash)) }
     }),
   )
 }

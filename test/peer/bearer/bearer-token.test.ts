@@ -220,11 +220,13 @@ describe('a call with an access token', () => {
   it('with a secret that is shared holds by that secret alone', async () => {
     const { createHmac } = await import('node:crypto')
     const old = { issuer: 'old', keys: undefined, dangerouslySharedSecret: SECRET, type: 'JWT' as const }
-    const { send, outcome, now } = await served({ issuers: [{}, old] })
+    const { send, outcome, now, domain } = await served({ issuers: [{}, old] })
     const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
     const input = `${part({ alg: 'HS256' })}.${part({ iss: 'old', aud: API, sub: 'u', exp: now() + 60 })}`
     const by = (secret: string) => `${input}.${createHmac('sha256', secret).update(input).digest('base64url')}`
     expect(await outcome(send(by(SECRET)))).toBe('200')
+    const told = domain.sink.events.filter(({ type }) => type === 'dangerous.used')
+    expect(told.map(({ name }) => name)).toEqual(['bearerToken.dangerouslySharedSecret'])
     expect(await outcome(send(by(`${SECRET}!`)))).toBe('401 bearer-invalid signature')
   })
 

@@ -148,23 +148,17 @@ describe('nonces', () => {
   })
 
   it('of one route hold on all that use the same authenticator', async () => {
-    const {
-      domain,
-      ledger,
-      prove,
-      token,
-      mint: _,
-      jkt: __,
-      ...served
-    } = await bound({ issuers: [{ dpop: { nonces: true } }] })
-    domain.serve(ledger, 'https://other.test', () => new Response('ok'), { accept: served.accept })
-    const { headers } = await served.send(await prove(token))
-    const proof = await prove(token, { nonce: headers.get('dpop-nonce') ?? '' })
-    const request = new Request('https://other.test/entries', {
-      headers: { authorization: `DPoP ${token}`, dpop: proof },
-    })
-    // It is made for another URL: it falls there, and not for want of a nonce.
-    expect(await served.outcome(domain.deliver(request))).not.toContain('nonce')
+    const other = 'https://other.test'
+    const options = { issuers: [{ dpop: { nonces: true } }], workload: { audiences: [API, other] } }
+    const { domain, ledger, accept, send, prove, token, outcome } = await bound(options)
+    domain.serve(ledger, other, () => new Response('ok'), { accept, policy: { decide: () => ({ effect: 'allow' }) } })
+    const { headers } = await send(await prove(token))
+    const nonce = headers.get('dpop-nonce') ?? ''
+    const ask = async (dpop: string) =>
+      domain.deliver(new Request(`${other}/entries`, { headers: { authorization: `DPoP ${token}`, dpop } }))
+    const htu = `${other}/entries`
+    expect(await outcome(ask(await prove(token, { htu })))).toBe('401 dpop-nonce-required nonce')
+    expect(await outcome(ask(await prove(token, { htu, nonce })))).toBe('200')
   })
 
   it('of one process hold in another with the same secret', async () => {

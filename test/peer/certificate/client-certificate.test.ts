@@ -6,6 +6,7 @@ import { toBase64 } from '../../../src/core/base64url.ts'
 import type { GuardOptions } from '../../../src/flow/inbound/guard-options.ts'
 import { generateKey, publicJwk } from '../../../src/keys/jwk.ts'
 import type { BearerTokenOptions } from '../../../src/peer/bearer/bearer-token-options.ts'
+import type { Authorizer } from '../../../src/policy/decision.ts'
 import { refusal, refusalOf } from '../../core/refusal.ts'
 import { bundleEntry, type Made, makeCa, makeLeaf, NOW_MS } from '../../support/certificate.ts'
 import { forge } from '../../token/fixtures.ts'
@@ -204,8 +205,19 @@ describe('the certificate that a proxy forwards', () => {
     expect(await strict.outcome(strict.ask({ headers }))).toBe('403 certificate-invalid xfcc-cert')
     const from = 'x-forwarded-client-cert' as const
     const accept = [clientCertificate({ from, dangerouslyBelieveProxy: true })]
-    const lenient = await served({ accept, trustedProxies: ['127.0.0.1'] })
+    const claims: unknown[] = []
+    const decide: Authorizer['decide'] = ({ peer }) => {
+      claims.push(peer.claims)
+      return { effect: 'allow' }
+    }
+    const lenient = await served({ accept, trustedProxies: ['127.0.0.1'], policy: { decide } })
     expect(await lenient.outcome(lenient.ask({ headers }))).toBe(ORDERS)
+    // The hash of XFCC is hexadecimal; the claim has the spelling of its name (RFC 8705).
+    const thumbprint = createHash('sha256').update(orders.der).digest('base64url')
+    expect(claims).toEqual([{ 'x5t#S256': thumbprint }])
+    expect(lenient.sink.events.find(({ type }) => type === 'dangerous.used')?.name).toBe(
+      'clientCertificate.dangerouslyBelieveProxy',
+    )
     const shown = { 'x-forwarded-client-cert': elementOf(makeLeaf()) }
     expect(await lenient.outcome(lenient.ask({ headers: shown }))).toBe('403 certificate-invalid no-anchor')
     const foreign = unshown.replace('/ledger', '/other')
